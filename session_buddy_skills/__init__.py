@@ -1,0 +1,29 @@
+"""Records every use of an agent's skills and answers from the record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from session_buddy_skills.models import Outcome
+    from session_buddy_skills.service import Run, Service, open_service
+    from session_buddy_skills.settings import Settings
+
+__all__ = ["Outcome", "Run", "Service", "Settings", "open_service"]
+
+_HOMES = {
+    "Outcome": "models",
+    "Run": "service",
+    "Service": "service",
+    "Settings": "settings",
+    "open_service": "service",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded at first use: a program that imports a part of the package pays for that part alone.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,5 @@
+"""`python -m session_buddy_skills` is the command `session-buddy-skills`."""
+
+from session_buddy_skills.cli import main
+
+main()

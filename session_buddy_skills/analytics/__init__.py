@@ -1,0 +1,1 @@
+"""Statistics: rows in, verdicts out. Pure: no SQL, no storage, no clock."""

@@ -1,0 +1,60 @@
+"""Puts the server together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastmcp import FastMCP
+from starlette.applications import Starlette
+
+from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.settings import Settings
+from session_buddy_skills.tools.reading import READING_TOOLS
+from session_buddy_skills.tools.recording import RECORDING_TOOLS
+from session_buddy_skills.web.plain_http import add_plain_http
+
+INSTRUCTIONS = (
+    "Records every use of a skill and answers from the record. Call track_invocation when a skill "
+    "starts and complete_invocation when it ends; skill_metrics and session_summary tell what "
+    "happened."
+)
+
+
+def build_app(settings: Settings | None = None, service: Service | None = None) -> FastMCP[Any]:
+    """The MCP server on `service`, or on one that it opens itself from the settings."""
+
+    @asynccontextmanager
+    async def lifespan(_server: FastMCP[Any]) -> AsyncIterator[dict[str, Service]]:
+        if service is not None:
+            yield {"service": service}
+            return
+        async with open_service(settings) as opened:
+            yield {"service": opened}
+
+    mcp: FastMCP[Any] = FastMCP(
+        "session-buddy-skills",
+        instructions=INSTRUCTIONS,
+        version=version("session-buddy-skills"),
+        lifespan=lifespan,
+        mask_error_details=True,
+        tools=[*RECORDING_TOOLS, *READING_TOOLS],
+    )
+    add_plain_http(mcp)
+    _skip_header_schemas(mcp)
+    return mcp
+
+
+def http_app(mcp: FastMCP[Any]) -> Starlette:
+    """The server over HTTP, at /mcp: stateless, since some clients never initialize."""
+    return mcp.http_app(
+        path="/mcp", stateless_http=True, json_response=True, host_origin_protection="auto"
+    )
+
+
+def _skip_header_schemas(mcp: FastMCP[Any]) -> None:
+    # On the protocol of 2026-07-28 the SDK lists all tools before each call, to look for arguments
+    # that travel in headers; no tool here has one, and the listing costs more than the call.
+    mcp._mcp_server.get_tool_input_schema = lambda _name: None

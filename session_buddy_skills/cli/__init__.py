@@ -1,0 +1,67 @@
+"""The command `session-buddy-skills`."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+
+from session_buddy_skills.cli.db import db
+from session_buddy_skills.errors import SkillsError
+
+HELP = """Record every use of an agent's skills, and answer from the record.
+
+Without a command it is an MCP server on standard input and output, as an MCP host starts it.
+
+Variables that start with SESSION_BUDDY_SKILLS_ set what is not given here; see
+docs/configuration.md.
+"""
+
+
+@click.group(help=HELP, invoke_without_command=True, context_settings={"max_content_width": 100})
+@click.option("--database", metavar="PATH", help="The database file, in place of the default one.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Folder for database, backups, exports and key.",
+)
+@click.version_option(package_name="session-buddy-skills")
+@click.pass_context
+def cli(context: click.Context, database: str | None, data_dir: Path | None) -> None:
+    context.obj = {"database": database, "data_dir": data_dir}
+    if context.invoked_subcommand is None:
+        _serve_with("serve_stdio", context.obj)
+
+
+@cli.command()
+@click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 8678]")
+@click.pass_obj
+def serve(options: dict[str, object], host: str | None, port: int | None) -> None:
+    """Serve MCP over HTTP, until SIGTERM or Ctrl-C."""
+    _serve_with("serve_http", options | {"host": host, "port": port})
+
+
+cli.add_command(db)
+
+
+def _serve_with(name: str, options: dict[str, object]) -> None:
+    # Imported here: the server's libraries take over a second to load.
+    import anyio
+
+    from session_buddy_skills.cli import serving
+    from session_buddy_skills.settings import Settings
+
+    anyio.run(partial(getattr(serving, name), Settings.load(**options)))
+
+
+def main() -> None:
+    """Run the command; an error is one sentence on standard error and an exit code."""
+    try:
+        cli(prog_name="session-buddy-skills")
+    except SkillsError as error:
+        click.echo(f"session-buddy-skills: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,86 @@
+"""Runs the server over standard input and output, or over HTTP."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+
+import anyio
+
+from session_buddy_skills.errors import AddressInUseError
+from session_buddy_skills.service import open_service
+from session_buddy_skills.settings import Settings
+
+logger = logging.getLogger("session_buddy_skills")
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+GRACE_SECONDS = 5
+
+
+async def serve_stdio(settings: Settings) -> None:
+    """Answer MCP on standard input and output until the input ends or SIGTERM or SIGINT comes."""
+    _log_to_stderr(settings)
+    async with open_service(settings) as service, anyio.create_task_group() as tasks:
+        from session_buddy_skills.app import build_app
+
+        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
+        await build_app(settings, service).run_stdio_async(show_banner=False)
+        tasks.cancel_scope.cancel()
+
+
+async def serve_http(settings: Settings) -> None:
+    """Answer MCP and plain HTTP until SIGTERM or SIGINT comes, then finish what is under way.
+
+    Raises:
+        AddressInUseError: the address cannot be listened on.
+    """
+    _log_to_stderr(settings)
+    listener = _listen(settings.host, settings.port)
+    async with open_service(settings) as service:
+        import uvicorn
+
+        from session_buddy_skills.app import build_app, http_app
+
+        config = uvicorn.Config(
+            http_app(build_app(settings, service)),
+            http="h11",
+            log_config=None,
+            access_log=settings.log_level == "debug",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        host, port = listener.getsockname()[:2]
+        logger.info("MCP on http://%s:%s/mcp, database %s", host, port, settings.database_path)
+        if settings.host not in LOOPBACK:
+            logger.warning("anyone who can reach %s can read and write the record", host)
+        # uvicorn raises the signal that ended it once more when it is done, which must not end the
+        # process before the database is closed.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: None)
+        await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise AddressInUseError(
+            f"cannot listen on {host} port {port}: {error.strerror}; "
+            "choose another with --host and --port."
+        ) from error
+
+
+async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _number in signals:
+            scope.cancel()
+            return
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    level = settings.log_level.upper()
+    for name in ("session_buddy_skills", "uvicorn.access"):
+        logging.getLogger(name).setLevel(level)

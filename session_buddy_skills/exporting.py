@@ -1,0 +1,77 @@
+"""Everything recorded, as one JSON file: `{summary, skills, invocations, exported_at}`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+from pydantic_core import to_json
+
+from session_buddy_skills.errors import InputError, StorageError, StorageFullError, shown
+from session_buddy_skills.models import Invocation
+from session_buddy_skills.reports import skill_reports
+from session_buddy_skills.results import Export
+from session_buddy_skills.storage.store import InvocationReader
+
+
+def target_file(path: Path, folders: Sequence[Path]) -> Path:
+    """Where an export to `path` goes: inside one of `folders`, whatever links lead there.
+
+    Raises:
+        InputError: it is outside of them, or not a .json file.
+    """
+    target = Path(os.path.realpath(folders[0] / path.expanduser()))
+    if target.suffix != ".json":
+        raise InputError(f"path must end in .json, not {shown(path)}.")
+    if not any(target.is_relative_to(folder) for folder in folders):
+        allowed = ", ".join(str(folder) for folder in folders)
+        raise InputError(f"path must lie inside {allowed}, not {shown(path)}.")
+    if target.is_dir():
+        raise InputError(f"path must be a file, not the folder {shown(path)}.")
+    return target
+
+
+async def export_to_file(target: Path, reader: InvocationReader) -> Export:
+    """Write all that the reader sees, a few thousand invocations at a time."""
+    skills = skill_reports(await reader.metrics(None), await reader.breakdown(None))
+    summary = await reader.counts() | {"total_skills": len(skills)}
+    by_name = {skill.skill_name: skill.model_dump(exclude={"skill_name"}) for skill in skills}
+    count = 0
+    async with _replacing(target) as file:
+        await file.write(b'{"summary": %b,\n"skills": %b,\n' % (to_json(summary), to_json(by_name)))
+        await file.write(b'"invocations": [')
+        async for invocations in reader.invocations():
+            lines = b",\n".join(to_json(_record(one)) for one in invocations)
+            await file.write((b",\n" if count else b"\n") + lines)
+            count += len(invocations)
+        await file.write(b'\n],\n"exported_at": %b}\n' % to_json(datetime.now(UTC)))
+        size = await file.tell()
+    return Export(path=str(target), invocations=count, skills=len(skills), bytes=size)
+
+
+def _record(invocation: Invocation) -> dict[str, object]:
+    return asdict(invocation) | {"completed": invocation.completed}
+
+
+@asynccontextmanager
+async def _replacing(target: Path) -> AsyncIterator[anyio.AsyncFile[bytes]]:
+    """A new file that takes the target's place, whole and on disk, or not at all."""
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        async with await anyio.open_file(draft, "xb") as file:
+            yield file
+            await file.flush()
+            await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
+        draft.replace(target)
+    except OSError as error:
+        kind = StorageFullError if error.errno in (28, 27) else StorageError
+        raise kind(f"the export to {target} could not be written: {error.strerror}.") from error
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,130 @@
+"""What can be configured. Nothing else in the package reads the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import unquote, urlsplit
+
+import platformdirs
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from session_buddy_skills.errors import InputError, SettingsError, contradiction
+
+PREFIX = "SESSION_BUDDY_SKILLS_"
+
+NAME_CHARS = 200
+"""Longest name of a skill, session, phase, path, step, project, user, source or error, in characters."""
+QUERY_CHARS = 20_000
+"""Longest user query, in characters."""
+LIST_ITEMS = 100
+"""Most alternatives or follow-up actions of one invocation."""
+ITEM_CHARS = 500
+"""Longest alternative or follow-up action, in characters."""
+BATCH_INVOCATIONS = 1_000
+"""Most invocations in one `record_invocations` call."""
+BODY_BYTES = 16 * 2**20
+"""Largest body of one plain HTTP request."""
+
+
+def _split_paths(value: object) -> object:
+    return value.split(os.pathsep) if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """Read from variables that start with `SESSION_BUDDY_SKILLS_`; arguments go before them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
+    data_dir: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("session-buddy-skills"),
+        description="Folder for everything that is kept: database, backups, exports, key.",
+    )
+    database: str | None = Field(
+        default=None,
+        description="The database: a path or duckdb:///path. Default: skills.duckdb in DATA_DIR.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
+    port: int = Field(
+        default=8678,
+        ge=0,
+        le=65535,
+        description="Port that `serve` listens on; 0 takes a free one.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much is logged, to standard error."
+    )
+    export_dirs: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
+        default=(),
+        description=(
+            "Folders that `export_metrics` may write to, separated as in PATH; "
+            "a relative path is taken from the first. Default: exports in DATA_DIR."
+        ),
+    )
+    user_key: SecretStr | None = Field(
+        default=None,
+        description=(
+            "Key with which user names are hashed. Default: the file user.key in DATA_DIR, "
+            "made at first need. Servers that share a database must share the key."
+        ),
+    )
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")] = Field(
+        default="1GB", description="Most memory that DuckDB takes before it goes to disk."
+    )
+    max_pending_writes: int = Field(
+        default=10_000, ge=1, description="Most writes that wait for the disk; more are refused."
+    )
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """Settings from the environment and `overrides` (those that are not None).
+
+        Raises:
+            SettingsError: a value is wrong; the message names the variable.
+        """
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as error:
+            fields = "|".join(cls.model_fields)
+            sentence = re.sub(
+                rf"(^|; )({fields})\b",
+                lambda match: match[1] + PREFIX + match[2].upper(),
+                str(InputError.from_validation(error)),
+            )
+            raise SettingsError(sentence) from error
+
+    @model_validator(mode="after")
+    def _known_engine(self) -> Self:
+        if self.database is None:
+            return self
+        scheme = urlsplit(self.database).scheme if "://" in self.database else "duckdb"
+        if scheme != "duckdb" or self.database == ":memory:":
+            raise contradiction(
+                "database must be a path or duckdb:///path, "
+                f"not {self.database.split('://')[0]}://…"
+                if "://" in self.database
+                else "database must be a file, not :memory:, since nothing kept there would last"
+            )
+        return self
+
+    @property
+    def database_path(self) -> Path:
+        """Where the DuckDB file is, absolute."""
+        if self.database is None:
+            path = self.data_dir / "skills.duckdb"
+        elif self.database.startswith("duckdb://"):
+            path = Path(unquote(urlsplit(self.database).path))
+        else:
+            path = Path(self.database)
+        return path.expanduser().absolute()
+
+    @property
+    def export_folders(self) -> tuple[Path, ...]:
+        """The folders that exports may go to, absolute and without links."""
+        folders = self.export_dirs or (self.data_dir / "exports",)
+        return tuple(folder.expanduser().resolve() for folder in folders)

@@ -1,0 +1,1 @@
+"""Where invocations are kept. One SQL dialect; an engine is chosen by the settings."""

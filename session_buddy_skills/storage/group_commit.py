@@ -1,0 +1,118 @@
+"""Group commit: what arrives while one transaction is being written shares the next.
+
+A lone write waits for nobody; under load the cost of reaching the disk is divided by all that wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from session_buddy_skills.errors import InputError, OverloadedError, StorageError
+
+W = TypeVar("W")
+R = TypeVar("R")
+
+Commit = Callable[[Sequence[W]], Awaitable[Sequence[R | InputError]]]
+"""Writes in, in one transaction; out comes what became of each."""
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[W, R]):
+    write: W
+    size: int
+    answer: asyncio.Future[R]
+    since: float = field(default_factory=time.perf_counter)
+
+
+class GroupCommit(Generic[W, R]):
+    """Collects writes and answers each once the transaction that carries it is on disk."""
+
+    def __init__(self, commit: Commit[W, R], *, rows_per_commit: int, max_waiting: int) -> None:
+        self._commit = commit
+        self._rows_per_commit = rows_per_commit
+        self._max_waiting = max_waiting
+        self._waiting: deque[_Waiting[W, R]] = deque()
+        self._flushing: asyncio.Task[None] | None = None
+        self._closed = False
+        self.writes = 0
+        self.transactions = 0
+        self.seconds_waited = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Writes that are not answered yet and not being written."""
+        return len(self._waiting)
+
+    async def submit(self, write: W, size: int = 1) -> R:
+        """Wait until the write is on disk, and answer what became of it.
+
+        A caller that gives up waiting does not take its write back.
+
+        Raises:
+            InputError: the write was refused and nothing of it is stored.
+            StorageError: the transaction failed and nothing of it is stored.
+        """
+        if self._closed:
+            raise StorageError("the database is being closed; send this again later.")
+        if len(self._waiting) >= self._max_waiting:
+            raise OverloadedError(
+                f"{self._max_waiting} writes are waiting already; send this one again later."
+            )
+        waiting = _Waiting[W, R](write, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
+        return await waiting.answer
+
+    async def close(self) -> None:
+        """Write what is waiting, and take nothing more."""
+        self._closed = True
+        if self._flushing is not None:
+            await self._flushing
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            await self._write(self._next_group())
+
+    def _next_group(self) -> list[_Waiting[W, R]]:
+        group: list[_Waiting[W, R]] = []
+        rows = 0
+        while self._waiting and (
+            not group or rows + self._waiting[0].size <= self._rows_per_commit
+        ):
+            group.append(self._waiting.popleft())
+            rows += group[-1].size
+        return group
+
+    async def _write(self, group: list[_Waiting[W, R]]) -> None:
+        commit = asyncio.ensure_future(self._commit([waiting.write for waiting in group]))
+        await asyncio.wait([commit])
+        if commit.cancelled():
+            self._answer(
+                group, [StorageError("the write was interrupted; send it again.")] * len(group)
+            )
+        elif error := commit.exception():
+            self._answer(group, [error] * len(group))
+        else:
+            self._count(group)
+            self._answer(group, commit.result())
+
+    def _answer(self, group: list[_Waiting[W, R]], results: Sequence[R | BaseException]) -> None:
+        for waiting, result in zip(group, results, strict=True):
+            if waiting.answer.done():  # its caller gave up
+                continue
+            if isinstance(result, BaseException):
+                waiting.answer.set_exception(result)
+            else:
+                waiting.answer.set_result(result)
+
+    def _count(self, group: list[_Waiting[W, R]]) -> None:
+        now = time.perf_counter()
+        self.transactions += 1
+        self.writes += len(group)
+        self.seconds_waited += sum(now - waiting.since for waiting in group)

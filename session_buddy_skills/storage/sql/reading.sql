@@ -1,0 +1,56 @@
+-- name: count_invocations
+SELECT
+    count(*) AS total_invocations,
+    count(*) FILTER (WHERE outcome = 'completed') AS completed_invocations,
+    count(*) FILTER (WHERE outcome = 'failed') AS failed_invocations,
+    count(*) FILTER (WHERE outcome = 'abandoned') AS abandoned_invocations,
+    count(*) FILTER (WHERE outcome = 'pending') AS pending_invocations,
+    count(*) FILTER (WHERE outcome = 'unknown') AS unknown_invocations
+FROM skill_invocation;
+
+-- name: skills_of_session
+SELECT *
+FROM session_skills
+WHERE session_id = $session_id
+ORDER BY total_invocations DESC, skill_name;
+
+-- name: metrics_of_skills
+SELECT *
+FROM skill_metrics
+WHERE CAST($skill_name AS TEXT) IS NULL OR skill_name = $skill_name
+ORDER BY total_invocations DESC, skill_name;
+
+-- name: breakdown_of_skills
+-- How often each path, phase, error and follow-up action occurs with each skill.
+WITH chosen AS (
+    SELECT skill_name, outcome, workflow_path, workflow_phase, error_type, follow_up_actions
+    FROM skill_invocation
+    WHERE CAST($skill_name AS TEXT) IS NULL OR skill_name = $skill_name
+), kinds AS (
+    SELECT skill_name, 'workflow_paths' AS kind, workflow_path AS value, count(*) AS n
+    FROM chosen WHERE workflow_path IS NOT NULL GROUP BY skill_name, workflow_path
+    UNION ALL
+    SELECT skill_name, 'workflow_phases', workflow_phase, count(*)
+    FROM chosen WHERE workflow_phase IS NOT NULL GROUP BY skill_name, workflow_phase
+    UNION ALL
+    SELECT skill_name, 'common_errors', error_type, count(*)
+    FROM chosen WHERE error_type IS NOT NULL GROUP BY skill_name, error_type
+    UNION ALL
+    SELECT skill_name, 'follow_up_actions', action, count(*)
+    FROM (SELECT skill_name, unnest(follow_up_actions) AS action FROM chosen) AS actions
+    GROUP BY skill_name, action
+)
+SELECT skill_name, kind, value, n
+FROM kinds
+ORDER BY skill_name, kind, n DESC, value;
+
+-- name: all_invocations
+-- Every invocation with the text of its query, oldest first.
+SELECT
+    i.invocation_id, i.session_id, i.skill_name, i.invoked_at, i.ended_at, i.outcome,
+    i.duration_seconds, q.query_text AS user_query, i.alternatives_considered, i.selection_rank,
+    i.follow_up_actions, i.error_type, i.workflow_path, i.workflow_phase, i.workflow_step_id,
+    i.project, i.user_hash AS user, i.source, i.rating
+FROM skill_invocation AS i
+LEFT JOIN skill_query AS q ON q.query_id = i.query_id
+ORDER BY i.invoked_at, i.invocation_id;

@@ -1,0 +1,1 @@
+"""The tools that an MCP client calls."""

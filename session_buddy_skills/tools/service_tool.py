@@ -1,0 +1,69 @@
+"""A tool whose arguments are a request model and whose answer is a result model."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastmcp.exceptions import ToolError
+from fastmcp.server.dependencies import get_context
+from fastmcp.tools.base import Tool, ToolResult
+from mcp_types import TextContent, ToolAnnotations
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import from_json
+
+from session_buddy_skills.errors import SkillsError
+from session_buddy_skills.models import Request
+from session_buddy_skills.service import Service, checked
+
+Call = Callable[[Service, Any], Awaitable[BaseModel]]
+
+
+class ServiceTool(Tool):
+    """Checks the arguments, calls the service, and answers with the same JSON in both places."""
+
+    request: SkipJsonSchema[type[Request]] = Field(exclude=True)
+    call: SkipJsonSchema[Call] = Field(exclude=True)
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        """Answer one call.
+
+        Raises:
+            ToolError: what was wrong, in a sentence; its cause is the `SkillsError`.
+        """
+        service: Service = get_context().lifespan_context["service"]
+        try:
+            result = await self.call(service, checked(self.request, **arguments))
+        except SkillsError as error:
+            raise ToolError(str(error)) from error
+        text = result.model_dump_json()
+        return ToolResult(
+            content=[TextContent(type="text", text=text)], structured_content=from_json(text)
+        )
+
+
+def service_tool(
+    name: str,
+    description: str,
+    request: type[Request],
+    result: type[BaseModel],
+    call: Call,
+    *,
+    read_only: bool,
+) -> ServiceTool:
+    """A tool of that name; all of them may be called again without a second effect."""
+    return ServiceTool(
+        name=name,
+        description=description,
+        parameters=request.model_json_schema(),
+        output_schema=result.model_json_schema(mode="serialization"),
+        annotations=ToolAnnotations(
+            read_only_hint=read_only,
+            destructive_hint=False,
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
+        request=request,
+        call=call,
+    )

@@ -1,0 +1,67 @@
+"""The tools over plain HTTP, for clients that do not speak MCP: through the same code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmcp import FastMCP
+from fastmcp.exceptions import NotFoundError, ToolError
+from mcp_types import TextContent
+from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from session_buddy_skills.errors import InputError, shown
+from session_buddy_skills.settings import BODY_BYTES
+
+# Such clients open a connection a call; one left open costs them a second when it has died.
+HEADERS = {"Connection": "close"}
+
+
+def add_plain_http(mcp: FastMCP[Any]) -> None:
+    """Add `GET /health` and `POST /tools/{name}`."""
+
+    @mcp.custom_route("/health", methods=["GET"])
+    async def health(_request: Request) -> Response:
+        return await _answer(mcp, "health_check", {})
+
+    @mcp.custom_route("/tools/{name}", methods=["POST"])
+    async def call_tool(request: Request) -> Response:
+        try:
+            arguments = await _arguments(request)
+        except InputError as error:
+            return _failure(400, str(error))
+        return await _answer(mcp, request.path_params["name"], arguments)
+
+
+async def _answer(mcp: FastMCP[Any], name: str, arguments: dict[str, Any]) -> Response:
+    try:
+        result = await mcp.call_tool(name, arguments)
+    except NotFoundError:
+        return _failure(404, f"there is no tool {shown(name)}.")
+    except ToolError as error:
+        cause = error.__cause__
+        return _failure(400 if isinstance(cause, InputError) else 503, str(error))
+    [block] = result.content
+    assert isinstance(block, TextContent)  # noqa: S101 - every tool of ours answers with text
+    return Response(block.text, media_type="application/json", headers=HEADERS)
+
+
+async def _arguments(request: Request) -> dict[str, Any]:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES:
+            raise HTTPException(413, f"the body must have at most {BODY_BYTES} bytes", HEADERS)
+    try:
+        arguments = from_json(body or b"{}")
+    except ValueError as error:
+        raise InputError(f"the body must be a JSON object: {error}.") from error
+    if not isinstance(arguments, dict):
+        raise InputError(f"the body must be a JSON object, not {shown(arguments)}.")
+    return arguments
+
+
+def _failure(status: int, message: str) -> Response:
+    return JSONResponse({"error": message}, status, HEADERS)
