@@ -34,7 +34,7 @@ class InputError(SkillsError):
 
     @classmethod
     def from_validation(cls, error: ValidationError) -> InputError:
-        """Say in one sentence what pydantic found: which field, which value, what would be right."""
+        """What pydantic found, as a sentence: which field, which value, what would be right."""
         problems = error.errors(include_url=False)
         sentences = [_explain(problem) for problem in problems[:SHOWN_PROBLEMS]]
         if len(problems) > SHOWN_PROBLEMS:
@@ -145,7 +145,8 @@ def _explain(problem: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return f"{field} is not known here"
     if kind == "too_long":
-        return f"{field} must have at most {context['max_length']} items, not {context['actual_length']}"
+        most, actual = context["max_length"], context["actual_length"]
+        return f"{field} must have at most {most} items, not {actual}"
     if kind == "too_short":
         return f"{field} must have at least {context['min_length']} item"
     if kind == "contradiction":

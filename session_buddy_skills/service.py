@@ -37,7 +37,7 @@ from session_buddy_skills.results import (
 )
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.database import Database
-from session_buddy_skills.storage.ledger import End, Put, Written
+from session_buddy_skills.storage.ledger import End, Put, Written, end_times
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.storage.user_key import UserHasher, load_user_key
@@ -204,6 +204,10 @@ class Service:
         stated["outcome"] = outcome
         new_id = "invocation_id" not in stated
         known: dict[str, Any] = {"invocation_id": uuid7(), "invoked_at": datetime.now(UTC)} | stated
+        if outcome is not Outcome.PENDING:
+            known["ended_at"], known["duration_seconds"] = end_times(
+                known["invoked_at"], known.get("ended_at"), known.get("duration_seconds")
+            )
         return Put(Invocation(**known), stated, new_id)
 
     async def _end_run(self, run: Run, error: BaseException | None) -> None:

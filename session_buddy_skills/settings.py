@@ -17,7 +17,7 @@ from session_buddy_skills.errors import InputError, SettingsError, contradiction
 PREFIX = "SESSION_BUDDY_SKILLS_"
 
 NAME_CHARS = 200
-"""Longest name of a skill, session, phase, path, step, project, user, source or error, in characters."""
+"""Longest name of a skill, session, phase, project, user, error and the like, in characters."""
 QUERY_CHARS = 20_000
 """Longest user query, in characters."""
 LIST_ITEMS = 100

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -95,7 +94,7 @@ async def _status(database: Database) -> None:
 
     state = await schema_status(database)
     newest = known_migrations()[-1].version
-    size = Path(database.location).stat().st_size
+    size = (await anyio.Path(database.location).stat()).st_size
     click.echo(f"database  {database.location} ({database.engine}, {size / 2**20:.1f} MiB)")
     click.echo(f"schema    version {state.version} of {newest}")
     for migration in state.pending:
@@ -135,7 +134,8 @@ async def _check(database: Database) -> None:
     state = await schema_status(database)
     if state.pending:
         raise SchemaError(
-            f"the schema is at version {state.version}; run `session-buddy-skills db migrate` first."
+            f"the schema is at version {state.version}; "
+            "run `session-buddy-skills db migrate` first."
         )
     rows, faults = await find_faults(database)
     for fault in faults:

@@ -22,10 +22,10 @@ class Connection(Protocol):
         """The rows of the named query, `size` at a time."""
 
     async def execute(self, query: str, parameters: Parameters | None = None) -> None:
-        """Run the named query for its effect."""
+        """Run the named query for its effect, by the next fetch or the end of the transaction."""
 
     async def script(self, text: str) -> None:
-        """Run the statements of a migration."""
+        """Run the statements of a migration, likewise."""
 
 
 class Database(Protocol):

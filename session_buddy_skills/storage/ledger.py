@@ -78,12 +78,12 @@ class Ledger:
         new = write.invocation
         stored = self._rows.get(new.invocation_id)
         if stored is None:
-            self._add(_ended(new, new.outcome, {}) if new.outcome is not Outcome.PENDING else new)
-            return Written(self._rows[new.invocation_id], new=True, changed=True)
+            self._add(new)
+            return Written(new, new=True, changed=True)
         ends_now = stored.outcome is Outcome.PENDING and new.outcome is not Outcome.PENDING
         if ends_now:
             _require_same(stored, _start_of(write.stated))
-            ended = _ended(stored, new.outcome, _end_of(write.stated))
+            ended = _ended(stored, write.stated)
         else:
             same_end = new.outcome is not Outcome.PENDING
             _require_same(stored, write.stated if same_end else _start_of(write.stated))
@@ -120,7 +120,7 @@ class Ledger:
             _require_same(stored, write.stated)
             return Written(stored, new=False, changed=False)
         _require_same(stored, _start_of(write.stated))
-        ended = _ended(stored, write.stated["outcome"], _end_of(write.stated), write.received_at)
+        ended = _ended(stored, write.stated, write.received_at)
         self._rows[stored.invocation_id] = ended
         return Written(ended, new=False, changed=True)
 
@@ -154,10 +154,6 @@ def _start_of(stated: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in stated.items() if name not in _ENDING}
 
 
-def _end_of(stated: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in stated.items() if name in END_FIELDS}
-
-
 def _require_same(stored: Invocation, stated: Mapping[str, Any]) -> None:
     for name, value in stated.items():
         if getattr(stored, name) != value:
@@ -172,26 +168,36 @@ def _plain(value: object) -> object:
 
 
 def _ended(
-    row: Invocation,
-    outcome: Outcome,
-    stated: Mapping[str, Any],
-    received_at: datetime | None = None,
+    row: Invocation, stated: Mapping[str, Any], received_at: datetime | None = None
 ) -> Invocation:
-    """The row with its end; of end time and duration, the one not known follows from the other.
+    end = {name: value for name, value in stated.items() if name in _ENDING}
+    ended_at, duration = end_times(
+        row.invoked_at, end.get("ended_at"), end.get("duration_seconds"), received_at
+    )
+    return replace(row, **{**end, "ended_at": ended_at, "duration_seconds": duration})
+
+
+def end_times(
+    invoked_at: datetime,
+    ended_at: datetime | None,
+    duration_seconds: float | None,
+    received_at: datetime | None = None,
+) -> tuple[datetime | None, float | None]:
+    """When an invocation ended and how many seconds it ran; the one not stated follows.
 
     `received_at` is when the end was reported as it happened; None for an account given later.
+
+    Raises:
+        InputError: it would have ended before it started.
     """
-    row = replace(row, outcome=outcome, **stated)
-    duration, ended_at = row.duration_seconds, row.ended_at
-    if ended_at is not None and ended_at < row.invoked_at:
+    if ended_at is not None and ended_at < invoked_at:
         raise InputError(
-            f"ended_at must not be before invoked_at {shown(row.invoked_at)}, "
-            f"not {shown(ended_at)}."
+            f"ended_at must not be before invoked_at {shown(invoked_at)}, not {shown(ended_at)}."
         )
     if ended_at is None:
         ended_at = received_at
-    if ended_at is None and duration is not None:
-        ended_at = row.invoked_at + timedelta(seconds=duration)
-    if duration is None and ended_at is not None and ended_at >= row.invoked_at:
-        duration = (ended_at - row.invoked_at).total_seconds()
-    return replace(row, ended_at=ended_at, duration_seconds=duration)
+    if ended_at is None and duration_seconds is not None:
+        ended_at = invoked_at + timedelta(seconds=duration_seconds)
+    if duration_seconds is None and ended_at is not None and ended_at >= invoked_at:
+        duration_seconds = (ended_at - invoked_at).total_seconds()
+    return ended_at, duration_seconds

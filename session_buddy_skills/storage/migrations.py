@@ -80,7 +80,8 @@ async def schema_status(
         if version not in by_version:
             raise SchemaError(
                 f"the database {database.location} has schema version {version}; this version of "
-                f"session-buddy-skills knows up to {max(by_version, default=0)}; install a newer one."
+                f"session-buddy-skills knows up to {max(by_version, default=0)}; "
+                "install a newer one."
             )
         if by_version[version].checksum != checksum:
             raise SchemaError(

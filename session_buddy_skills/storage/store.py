@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from operator import attrgetter
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import Invocation
+from session_buddy_skills.models import END_FIELDS, Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import GroupCommit
 from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
@@ -17,16 +19,32 @@ from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
 ROWS_PER_COMMIT = 5_000
 ROWS_PER_READ = 5_000
 
-_COLUMNS = (
-    "invocation_id", "session_id", "skill_name", "invoked_at", "ended_at", "outcome",
-    "duration_seconds", "alternatives_considered", "selection_rank", "follow_up_actions",
-    "error_type", "workflow_path", "workflow_phase", "workflow_step_id", "project", "source",
-    "rating",
-)  # fmt: skip
-_END_COLUMNS = (
-    "invocation_id", "ended_at", "outcome", "duration_seconds", "follow_up_actions", "error_type",
-    "rating",
-)  # fmt: skip
+_ATTRIBUTES = {
+    "invocation_id": "invocation_id",
+    "session_id": "session_id",
+    "skill_name": "skill_name",
+    "invoked_at": "invoked_at",
+    "ended_at": "ended_at",
+    "outcome": "outcome",
+    "duration_seconds": "duration_seconds",
+    "query_id": "user_query",
+    "alternatives_considered": "alternatives_considered",
+    "selection_rank": "selection_rank",
+    "follow_up_actions": "follow_up_actions",
+    "error_type": "error_type",
+    "workflow_path": "workflow_path",
+    "workflow_phase": "workflow_phase",
+    "workflow_step_id": "workflow_step_id",
+    "project": "project",
+    "user_hash": "user",
+    "source": "source",
+    "rating": "rating",
+}
+"""The columns of skill_invocation, and the attribute of `Invocation` that each holds."""
+_COLUMNS = tuple(_ATTRIBUTES)
+_VALUES = attrgetter(*_ATTRIBUTES.values())
+_END_COLUMNS = ("invocation_id", "outcome", *END_FIELDS)
+_END_VALUES = attrgetter(*_END_COLUMNS)
 
 
 class InvocationStore:
@@ -63,8 +81,7 @@ class InvocationStore:
             ledger = Ledger(await _stored(connection, writes))
             results = [_apply(ledger, write) for write in writes]
             await _insert(connection, ledger.inserted)
-            if ledger.updated:
-                await connection.execute("end_invocations", _as_lists(ledger.updated, _END_COLUMNS))
+            await _end(connection, ledger.updated)
         return results
 
 
@@ -156,15 +173,29 @@ async def _insert(connection: Connection, rows: Sequence[Invocation]) -> None:
     if not rows:
         return
     ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
-    if ids:
-        await connection.execute(
-            "insert_queries", {"query_ids": list(ids.values()), "query_texts": list(ids)}
-        )
-    lists = _as_lists(rows, _COLUMNS)
-    lists["query_id"] = [ids[row.user_query] if row.user_query else None for row in rows]
-    lists["user_hash"] = [row.user for row in rows]
-    await connection.execute("insert_invocations", lists)
+    queries = [{"query_id": key, "query_text": text} for text, key in ids.items()]
+    if queries:
+        await _execute(connection, "insert_query", "insert_queries", queries)
+    records = [dict(zip(_COLUMNS, _VALUES(row), strict=True)) for row in rows]
+    for record in records:
+        query = record["query_id"]
+        record["query_id"] = ids[query] if query else None
+    await _execute(connection, "insert_invocation", "insert_invocations", records)
 
 
-def _as_lists(rows: Sequence[Invocation], columns: Sequence[str]) -> dict[str, list[Any]]:
-    return {column: [getattr(row, column) for row in rows] for column in columns}
+async def _end(connection: Connection, rows: Sequence[Invocation]) -> None:
+    if rows:
+        records = [dict(zip(_END_COLUMNS, _END_VALUES(row), strict=True)) for row in rows]
+        await connection.execute("end_invocations", {"rows": _json(records)})
+
+
+async def _execute(connection: Connection, one: str, many: str, records: list[Row]) -> None:
+    if len(records) == 1:
+        await connection.execute(one, records[0])
+    else:
+        await connection.execute(many, {"rows": _json(records)})
+
+
+def _json(rows: list[Row]) -> str:
+    given = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    return to_json(given).decode()

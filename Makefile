@@ -1,0 +1,55 @@
+# Each target sets up what it needs; a second run finds it there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+NODE_TOOLS := tests/node/node_modules/.installed
+
+.PHONY: install serve check test quick bench docs constraints clean
+
+install: $(VENV)/.installed  ## the environment alone, in .venv
+
+serve: $(VENV)/.installed  ## the MCP server on http://127.0.0.1:8678/mcp
+	$(BIN)/session-buddy-skills serve
+
+check: $(VENV)/.test-installed  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(VENV)/.test-installed $(NODE_TOOLS)  ## all tests
+	$(BIN)/pytest -q
+
+quick: $(VENV)/.test-installed  ## the tests that take no longer than a few seconds
+	$(BIN)/pytest -q -m "not slow"
+
+bench: $(VENV)/.test-installed  ## measure; prints a table and writes benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.test-installed  ## write docs/tools.md and docs/configuration.md from the code
+	$(BIN)/python -m docs.generate
+
+constraints: $(VENV)/.test-installed  ## write what is installed into constraints.txt
+	$(PIP) freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+
+clean:
+	rm -rf $(VENV) tests/node/node_modules build dist
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test-installed: $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+# The Inspector and the conformance suite; tests that need them skip where npm is missing.
+$(NODE_TOOLS): tests/node/package.json tests/node/package-lock.json
+	@if command -v npm > /dev/null; then \
+		cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch node_modules/.installed; \
+	else \
+		echo "npm is not installed: the tests of the Inspector and of conformance will be skipped"; \
+	fi
