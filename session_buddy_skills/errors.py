@@ -151,7 +151,8 @@ def _explain(problem: ErrorDetails) -> str:
         return f"{field} must have at least {context['min_length']} item"
     if kind == "contradiction":
         return f"{field}: {problem['msg']}" if problem["loc"] else problem["msg"]
-    rule = _RULES[kind].format(**context) if kind in _RULES else _lower_first(problem["msg"])
+    bounds = {name: _plain_number(bound) for name, bound in context.items()}
+    rule = _RULES[kind].format(**bounds) if kind in _RULES else _lower_first(problem["msg"])
     return f"{field or 'the argument'} {rule}, not {shown(value)}"
 
 
@@ -160,6 +161,10 @@ def _field_name(location: tuple[int | str, ...]) -> str:
     for part in location:
         name += f"[{part}]" if isinstance(part, int) else f".{part}" if name else part
     return name
+
+
+def _plain_number(bound: object) -> object:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _lower_first(text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 
 import anyio
 
 from session_buddy_skills.errors import AddressInUseError
-from session_buddy_skills.service import open_service
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 
 logger = logging.getLogger("session_buddy_skills")
@@ -23,8 +24,8 @@ async def serve_stdio(settings: Settings) -> None:
     async with open_service(settings) as service, anyio.create_task_group() as tasks:
         from session_buddy_skills.app import build_app
 
-        tasks.start_soon(_cancel_on_signal, tasks.cancel_scope)
-        await build_app(settings, service).run_stdio_async(show_banner=False)
+        tasks.start_soon(_exit_on_signal, service)
+        await build_app(settings, service).run_stdio_async(show_banner=False, log_level="WARNING")
         tasks.cancel_scope.cancel()
 
 
@@ -70,11 +71,12 @@ def _listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-async def _cancel_on_signal(scope: anyio.CancelScope) -> None:
+async def _exit_on_signal(service: Service) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _number in signals:
-            scope.cancel()
-            return
+            await service.close()
+            # The thread that reads standard input cannot be woken, and would keep the process.
+            os._exit(0)
 
 
 def _log_to_stderr(settings: Settings) -> None:

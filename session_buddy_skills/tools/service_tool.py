@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import from_json
 
-from session_buddy_skills.errors import SkillsError
+from session_buddy_skills.errors import InputError, SkillsError
 from session_buddy_skills.models import Request
 from session_buddy_skills.service import Service, checked
 
@@ -35,6 +36,8 @@ class ServiceTool(Tool):
         service: Service = get_context().lifespan_context["service"]
         try:
             result = await self.call(service, checked(self.request, **arguments))
+        except InputError as error:
+            raise ToolError(str(error), log_level=logging.INFO) from error
         except SkillsError as error:
             raise ToolError(str(error)) from error
         text = result.model_dump_json()

@@ -1,0 +1,114 @@
+"""Real parts for the tests: a database file, a service, a server of its own process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import FastMCPTransport
+
+from session_buddy_skills.app import build_app
+from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+COMMAND = (sys.executable, "-m", "session_buddy_skills")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.load(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    async with open_service(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[Client[FastMCPTransport]]:
+    """An MCP client of a server in this process."""
+    async with Client(build_app(settings)) as connected:
+        yield connected
+
+
+def environment(data_dir: Path, **variables: object) -> dict[str, str]:
+    """The environment of a process of ours that keeps its data in this folder."""
+    named = {f"{PREFIX}{name.upper()}": str(value) for name, value in variables.items()}
+    home = {"HOME": str(data_dir), "PATH": os.environ["PATH"]}
+    return home | {f"{PREFIX}DATA_DIR": str(data_dir)} | named
+
+
+def run_command(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `session-buddy-skills` to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(data_dir),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@dataclass
+class ServerProcess:
+    """A server of its own process, and where it listens."""
+
+    process: subprocess.Popen[str]
+    url: str
+    data_dir: Path
+
+    @property
+    def errors(self) -> IO[str]:
+        assert self.process.stderr is not None
+        return self.process.stderr
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(20)
+        self.errors.close()
+        return code
+
+
+def start_server(data_dir: Path, **variables: object) -> ServerProcess:
+    """Start `serve` on a free port and wait until it listens."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0"],
+        env=environment(data_dir, **variables),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    if "MCP on " not in line:
+        process.kill()
+        pytest.fail(f"the server did not start: {line}{process.stderr.read()}")
+    return ServerProcess(process, line.split("MCP on ")[1].split("/mcp")[0], data_dir)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    started = start_server(tmp_path / "server")
+    yield started
+    started.stop()
