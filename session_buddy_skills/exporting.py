@@ -66,12 +66,13 @@ async def _replacing(target: Path) -> AsyncIterator[anyio.AsyncFile[bytes]]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         async with await anyio.open_file(draft, "xb") as file:
-            yield file
-            await file.flush()
-            await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
-        draft.replace(target)
+            try:
+                yield file
+                await file.flush()
+                await anyio.to_thread.run_sync(os.fsync, file.wrapped.fileno())
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
     except OSError as error:
         kind = StorageFullError if error.errno in (28, 27) else StorageError
         raise kind(f"the export to {target} could not be written: {error.strerror}.") from error
-    finally:
-        draft.unlink(missing_ok=True)

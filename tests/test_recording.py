@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,8 +56,8 @@ async def stored(service: Service) -> list[Invocation]:
 
 
 @pytest.fixture
-async def one(service: Service) -> AsyncIterator[Receipt]:
-    yield await track(service)
+async def one(service: Service) -> Receipt:
+    return await track(service)
 
 
 async def test_every_field_is_kept(service: Service) -> None:

@@ -1,0 +1,173 @@
+"""Any interleaving of starts, ends and repeats leads to the state of a plain model in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from session_buddy_skills.errors import InputError
+from session_buddy_skills.models import BatchRequest, CompleteRequest, Invocation, TrackRequest
+from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.settings import Settings
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+IDS = [UUID(int=n) for n in range(1, 6)]
+SKILLS = ["a", "b"]
+SESSIONS = ["s", "t"]
+OUTCOMES = ["completed", "failed", "abandoned", "unknown"]
+
+
+@dataclass
+class Model:
+    """The rules of recording over a plain dict; every operation answers whether it was taken."""
+
+    rows: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+
+    def start(self, start: dict[str, Any]) -> bool:
+        row = self.rows.get(start["id"])
+        if row is None:
+            self.rows[start["id"]] = start | {"outcome": "pending", "seconds": None}
+            return True
+        return all(row[name] == start[name] for name in ("session", "skill", "at", "query"))
+
+    def end(self, row: dict[str, Any] | None, outcome: str, seconds: float) -> bool:
+        if row is None:
+            return False
+        if row["outcome"] == "pending":
+            row.update(outcome=outcome, seconds=seconds)
+            return True
+        return (row["outcome"], row["seconds"]) == (outcome, seconds)
+
+    def newest(self, session: str, skill: str) -> dict[str, Any] | None:
+        uses = [r for r in self.rows.values() if (r["session"], r["skill"]) == (session, skill)]
+        pending = [r for r in uses if r["outcome"] == "pending"]
+        return max(pending or uses, key=lambda r: (r["at"], r["id"]), default=None)
+
+    def apply(self, operation: tuple[Any, ...]) -> bool:
+        match operation:
+            case ("start", start):
+                return self.start(start)
+            case ("end_id", key, outcome, seconds):
+                return self.end(self.rows.get(key), outcome, seconds)
+            case ("end_use", session, skill, outcome, seconds):
+                return self.end(self.newest(session, skill), outcome, seconds)
+            case ("batch", wholes):
+                before = {key: dict(row) for key, row in self.rows.items()}
+                for start, outcome, seconds in wholes:
+                    taken = self.start(start)
+                    taken = taken and (
+                        outcome is None or self.end(self.rows[start["id"]], outcome, seconds)
+                    )
+                    if not taken:
+                        self.rows = before
+                        return False
+                return True
+        raise AssertionError(operation)
+
+
+def start_fields(start: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "invocation_id": start["id"],
+        "session_id": start["session"],
+        "skill_name": start["skill"],
+        "invoked_at": start["at"],
+        "user_query": start["query"],
+    }
+
+
+async def send(service: Service, operation: tuple[Any, ...]) -> bool:
+    try:
+        match operation:
+            case ("start", start):
+                await service.track_invocation(checked(TrackRequest, **start_fields(start)))
+            case ("end_id", key, outcome, seconds):
+                fields = {"outcome": outcome, "duration_seconds": seconds}
+                await service.complete_invocation(
+                    checked(CompleteRequest, invocation_id=key, **fields)
+                )
+            case ("end_use", session, skill, outcome, seconds):
+                fields = {"outcome": outcome, "duration_seconds": seconds}
+                await service.complete_invocation(
+                    checked(CompleteRequest, session_id=session, skill_name=skill, **fields)
+                )
+            case ("batch", wholes):
+                invocations = [
+                    start_fields(start)
+                    | ({"outcome": outcome, "duration_seconds": seconds} if outcome else {})
+                    for start, outcome, seconds in wholes
+                ]
+                await service.record_invocations(checked(BatchRequest, invocations=invocations))
+    except InputError:
+        return False
+    return True
+
+
+starts = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from(IDS),
+        "session": st.sampled_from(SESSIONS),
+        "skill": st.sampled_from(SKILLS),
+        "at": st.sampled_from([EPOCH, EPOCH + timedelta(hours=1)]),
+        "query": st.sampled_from(["q", "r"]),
+    }
+)
+outcomes = st.sampled_from(OUTCOMES)
+seconds = st.sampled_from([0.0, 1.5])
+operations = st.one_of(
+    st.tuples(st.just("start"), starts),
+    st.tuples(st.just("end_id"), st.sampled_from(IDS), outcomes, seconds),
+    st.tuples(
+        st.just("end_use"), st.sampled_from(SESSIONS), st.sampled_from(SKILLS), outcomes, seconds
+    ),
+    st.tuples(
+        st.just("batch"),
+        st.lists(st.tuples(starts, st.none() | outcomes, seconds), min_size=1, max_size=4),
+    ),
+)
+# Operations in one group arrive together and so share a transaction.
+groups = st.lists(st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=6)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(groups)
+def test_any_interleaving_leads_to_the_state_of_the_model(
+    groups: list[list[tuple[Any, ...]]],
+) -> None:
+    asyncio.run(check(groups))
+
+
+async def check(groups: list[list[tuple[Any, ...]]]) -> None:
+    model = Model()
+    with tempfile.TemporaryDirectory() as folder:
+        async with open_service(Settings.load(data_dir=Path(folder))) as service:
+            for group in groups:
+                taken = await asyncio.gather(*(send(service, one) for one in group))
+                assert taken == [model.apply(one) for one in group]
+            rows: dict[UUID, Invocation] = {}
+            async with service._store.reader() as reader:
+                async for some in reader.invocations():
+                    rows |= {row.invocation_id: row for row in some}
+    assert {
+        key: {
+            "id": row.invocation_id,
+            "session": row.session_id,
+            "skill": row.skill_name,
+            "at": row.invoked_at,
+            "query": row.user_query,
+            "outcome": row.outcome.value,
+            "seconds": row.duration_seconds,
+        }
+        for key, row in rows.items()
+    } == model.rows
