@@ -26,8 +26,8 @@ ITEM_CHARS = 500
 """Longest alternative or follow-up action, in characters."""
 BATCH_INVOCATIONS = 1_000
 """Most invocations in one `record_invocations` call."""
-BODY_BYTES = 16 * 2**20
-"""Largest body of one plain HTTP request."""
+BODY_BYTES = 4 * 2**20
+"""Largest body of one plain HTTP request; the MCP SDK has the same limit for its own."""
 
 
 def _split_paths(value: object) -> object:

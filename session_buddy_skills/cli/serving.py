@@ -66,7 +66,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise AddressInUseError(
-            f"cannot listen on {host} port {port}: {error.strerror}; "
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; "
             "choose another with --host and --port."
         ) from error
 

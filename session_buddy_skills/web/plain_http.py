@@ -8,7 +8,6 @@ from fastmcp import FastMCP
 from fastmcp.exceptions import NotFoundError, ToolError
 from mcp_types import TextContent
 from pydantic_core import from_json
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -17,6 +16,10 @@ from session_buddy_skills.settings import BODY_BYTES
 
 # Such clients open a connection a call; one left open costs them a second when it has died.
 HEADERS = {"Connection": "close"}
+
+
+class _TooLargeError(InputError):
+    """The body is too large."""
 
 
 def add_plain_http(mcp: FastMCP[Any]) -> None:
@@ -30,6 +33,8 @@ def add_plain_http(mcp: FastMCP[Any]) -> None:
     async def call_tool(request: Request) -> Response:
         try:
             arguments = await _arguments(request)
+        except _TooLargeError as error:
+            return _failure(413, str(error))
         except InputError as error:
             return _failure(400, str(error))
         return await _answer(mcp, request.path_params["name"], arguments)
@@ -53,7 +58,7 @@ async def _arguments(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_BYTES:
-            raise HTTPException(413, f"the body must have at most {BODY_BYTES} bytes", HEADERS)
+            raise _TooLargeError(f"the body must have at most {BODY_BYTES} bytes.")
     try:
         arguments = from_json(body or b"{}")
     except ValueError as error:

@@ -1,0 +1,110 @@
+"""A database of a million invocations: its size, and what a call costs on it."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from benchmarks.figures import Figure, durations, p50
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.settings import Settings
+
+INVOCATIONS = 1_000_000
+BATCH = 1_000
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+OUTCOMES = ["completed"] * 7 + ["failed", "abandoned", "unknown"]
+
+
+async def measure() -> list[Figure]:
+    """The invocations are recorded through the service, without query text, in batches."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings.load(data_dir=Path(folder))
+        async with open_service(settings) as service:
+            await fill(service)
+        size = settings.database_path.stat().st_size
+        async with open_service(settings) as service:
+            calls = await calls_on_it(service)
+    return [
+        Figure("bytes per invocation at 1 M", size / INVOCATIONS, "B", "<= 60"),
+        *calls,
+    ]
+
+
+async def fill(service: Service) -> None:
+    """A million invocations over 50,000 sessions, 200 skills and 13 phases."""
+    source = random.Random(1)
+    for first in range(0, INVOCATIONS, BATCH):
+        batch = [invocation(source, number) for number in range(first, first + BATCH)]
+        await service.record_invocations(checked(BatchRequest, invocations=batch))
+
+
+def invocation(source: random.Random, number: int) -> dict[str, Any]:
+    """A whole invocation as a crackerjack run leaves it; its session's id is a UUID."""
+    outcome = source.choice(OUTCOMES)
+    skill = f"skill-{source.randrange(200)}"
+    return {
+        "session_id": str(UUID(int=random.Random(number // 20).getrandbits(128))),
+        "skill_name": skill,
+        "invoked_at": EPOCH + timedelta(seconds=7 * number + source.random()),
+        "outcome": outcome,
+        "duration_seconds": round(source.lognormvariate(1, 1), 3),
+        "error_type": "builtins.ValueError" if outcome == "failed" else None,
+        "alternatives_considered": [skill, "other"] if number % 4 == 0 else None,
+        "selection_rank": source.randrange(1, 6),
+        "follow_up_actions": ["commit"] if number % 5 == 0 else None,
+        "workflow_path": source.choice(["quick", "comprehensive"]),
+        "workflow_phase": f"phase-{source.randrange(13)}",
+        "project": f"project-{number // 50_000}",
+        "source": "crackerjack",
+    }
+
+
+async def calls_on_it(service: Service) -> list[Figure]:
+    """Medians of single calls."""
+    ids: list[UUID] = []
+
+    async def track(turn: int) -> None:
+        request = checked(TrackRequest, session_id=f"new-{turn}", skill_name="skill-1")
+        ids.append((await service.track_invocation(request)).invocation_id)
+
+    async def complete_by_id(turn: int) -> None:
+        await service.complete_invocation(
+            checked(CompleteRequest, invocation_id=ids[turn], completed=True)
+        )
+
+    async def complete_by_use(turn: int) -> None:
+        await service.complete_invocation(
+            checked(
+                CompleteRequest, session_id=f"new-{turn + 50}", skill_name="skill-1", completed=True
+            )
+        )
+
+    return [
+        Figure("track at 1 M, p50", p50(await durations(track, 100)) * 1e3, "ms"),
+        Figure("complete by id at 1 M, p50", p50(await durations(complete_by_id, 50)) * 1e3, "ms"),
+        Figure(
+            "complete by session and skill at 1 M, p50",
+            p50(await durations(complete_by_use, 50)) * 1e3,
+            "ms",
+        ),
+        Figure(
+            "session_summary at 1 M, p50",
+            p50(await durations(lambda _: service.session_summary("new-1"), 20)) * 1e3,
+            "ms",
+        ),
+        Figure(
+            "skill_metrics of one at 1 M, p50",
+            p50(await durations(lambda _: service.skill_metrics("skill-1"), 10)) * 1e3,
+            "ms",
+        ),
+        Figure(
+            "skill_metrics of 200 at 1 M, p50",
+            p50(await durations(lambda _: service.skill_metrics(), 5)) * 1e3,
+            "ms",
+        ),
+    ]

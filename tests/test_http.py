@@ -1,0 +1,195 @@
+"""A real server process over HTTP: MCP, the tools as plain HTTP, and what guards them."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import httpx2
+import pytest
+from fastmcp import Client
+
+from tests.conftest import ServerProcess, run_command, start_server
+
+CLIENT_HEADERS = {"Accept": "application/json, text/event-stream"}
+
+
+def post(server: ServerProcess, path: str, body: Any, **headers: str) -> httpx2.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    json_headers = {"Content-Type": "application/json"} | headers
+    return httpx2.post(server.url + path, content=content, headers=json_headers)
+
+
+def rpc(server: ServerProcess, method: str, params: dict[str, Any]) -> httpx2.Response:
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    return post(server, "/mcp", message, **CLIENT_HEADERS)
+
+
+async def test_a_client_records_and_asks(server: ServerProcess) -> None:
+    async with Client(f"{server.url}/mcp") as client:
+        start = {"session_id": "s", "skill_name": "pytest-run", "user_query": "run the tests"}
+        started = (await client.call_tool("track_invocation", start)).data
+        await client.call_tool(
+            "complete_invocation", {"invocation_id": started.invocation_id, "completed": True}
+        )
+        summary = (await client.call_tool("session_summary", {"session_id": "s"})).data
+    assert summary.completed_invocations == 1
+
+
+def test_what_crackerjack_calls_without_initialize(server: ServerProcess) -> None:
+    start = {
+        "session_id": "s",
+        "skill_name": "RefactoringAgent",
+        "user_query": None,
+        "alternatives_considered": None,
+        "selection_rank": None,
+        "workflow_phase": None,
+    }
+    end = {
+        "session_id": "s",
+        "skill_name": "RefactoringAgent",
+        "completed": False,
+        "follow_up_actions": None,
+        "error_type": "builtins.ValueError",
+    }
+    for tool, arguments in (
+        ("track_invocation", start),
+        ("complete_invocation", end),
+        ("health_check", {}),
+    ):
+        response = rpc(server, "tools/call", {"name": tool, "arguments": arguments})
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("application/json")
+        result = response.json()["result"]
+        assert not result["isError"]
+        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+
+
+def test_a_bad_call_is_a_tool_error_and_not_an_http_error(server: ServerProcess) -> None:
+    response = rpc(server, "tools/call", {"name": "track_invocation", "arguments": {}})
+    assert response.status_code == 200
+    assert response.json()["result"]["isError"] is True
+
+
+def test_plain_http_answers_with_the_tool_s_json(server: ServerProcess) -> None:
+    started = post(server, "/tools/track_invocation", {"session_id": "s", "skill_name": "k"})
+    assert started.status_code == 200
+    assert started.headers["connection"] == "close"
+    assert started.json()["outcome"] == "pending"
+    health = httpx2.get(f"{server.url}/health")
+    assert health.status_code == 200
+    assert health.headers["connection"] == "close"
+    assert health.json()["invocations"] == 1
+    assert post(server, "/tools/health_check", b"").json()["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "error"),
+    [
+        ("/tools/track_invocation", {"session_id": "s"}, 400, "skill_name is required."),
+        ("/tools/track", {}, 404, 'there is no tool "track".'),
+        ("/tools/track_invocation", [1], 400, "the body must be a JSON object, not [1]."),
+        (
+            "/tools/track_invocation",
+            b'{"session_id": ',
+            400,
+            "the body must be a JSON object: EOF while parsing a value at line 1 column 15.",
+        ),
+        (
+            "/tools/complete_invocation",
+            b'{"session_id": "s", "skill_name": "k", "completed": true, "duration_seconds": NaN}',
+            400,
+            "duration_seconds must be a finite number, not NaN.",
+        ),
+        (
+            "/tools/complete_invocation",
+            b'{"session_id":"s","skill_name":"k","completed":true,"duration_seconds":-Infinity}',
+            400,
+            "duration_seconds must be a finite number, not -Infinity.",
+        ),
+        (
+            "/tools/track_invocation",
+            b'{"session_id": "s", "skill_name": "\\ud800"}',
+            400,
+            "the body must be a JSON object: unexpected end of hex escape at line 1 column 42.",
+        ),
+    ],
+)
+def test_plain_http_refuses_bad_input(
+    server: ServerProcess, path: str, body: Any, status: int, error: str
+) -> None:
+    response = post(server, path, body)
+    assert (response.status_code, response.json()) == (status, {"error": error})
+    assert httpx2.get(f"{server.url}/health").json()["invocations"] == 0
+
+
+@pytest.mark.parametrize("path", ["/tools/track_invocation", "/mcp"])
+def test_a_body_that_is_too_large_is_refused(server: ServerProcess, path: str) -> None:
+    response = post(server, path, b'{"a": "' + b"x" * 5_000_000 + b'"}', **CLIENT_HEADERS)
+    assert response.status_code == 413
+    assert httpx2.get(f"{server.url}/health").json()["invocations"] == 0
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/tools/health_check"])
+@pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
+def test_a_web_page_cannot_reach_it(
+    server: ServerProcess, path: str, header: dict[str, str]
+) -> None:
+    response = post(server, path, {}, **header)
+    assert response.status_code in {403, 421}
+
+
+def test_sigterm_finishes_and_exits_with_zero(server: ServerProcess) -> None:
+    post(server, "/tools/track_invocation", {"session_id": "s", "skill_name": "k"})
+    assert server.stop() == 0
+    assert run_command(server.data_dir, "db", "check").stdout == "1 invocations read, no faults\n"
+
+
+def test_a_port_in_use_is_said_in_one_sentence(server: ServerProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_command(server.data_dir / "other", "serve", "--port", str(port))
+    assert done.returncode == 69
+    assert done.stderr == (
+        f"session-buddy-skills: cannot listen on 127.0.0.1 port {port}: Address already in use; "
+        "choose another with --host and --port.\n"
+    )
+
+
+def test_a_database_that_is_held_is_said_in_one_sentence(server: ServerProcess) -> None:
+    database = server.data_dir / "skills.duckdb"
+    for command in (["serve", "--port", "0"], [], ["db", "status"], ["db", "backup"]):
+        done = run_command(server.data_dir, *command)
+        assert done.returncode == 75
+        assert done.stdout == ""
+        assert done.stderr.startswith(
+            f"session-buddy-skills: the database {database} is held by another process ("
+        )
+        assert f"process id {server.process.pid})" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+async def test_the_internal_listing_before_each_call_stays_off(server: ServerProcess) -> None:
+    # On the newest protocol the SDK looks for a tool's schema before each call; app.py answers
+    # None. If the library drops the hook, the attribute no longer decides anything.
+    from mcp.server import _streamable_http_modern as modern
+
+    from session_buddy_skills.app import build_app
+
+    assert "app.get_tool_input_schema" in __import__("inspect").getsource(
+        modern._mcp_param_rejection
+    )
+    lookup = build_app()._mcp_server.get_tool_input_schema
+    assert lookup is not None
+    assert lookup("track_invocation") is None
+
+
+def test_two_servers_have_two_databases(server: ServerProcess) -> None:
+    other = start_server(server.data_dir / "other")
+    try:
+        post(other, "/tools/track_invocation", {"session_id": "s", "skill_name": "k"})
+        assert httpx2.get(f"{server.url}/health").json()["invocations"] == 0
+        assert httpx2.get(f"{other.url}/health").json()["invocations"] == 1
+    finally:
+        assert other.stop() == 0

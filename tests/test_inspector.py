@@ -1,0 +1,97 @@
+"""MCP Inspector's command line lists and calls the tools, on both transports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import COMMAND, ROOT, ServerProcess, environment
+from tests.node_tools import INSPECTOR, node_command
+
+NAMES = {
+    "track_invocation",
+    "complete_invocation",
+    "record_invocations",
+    "session_summary",
+    "skill_metrics",
+    "health_check",
+    "export_metrics",
+}
+TOOL_IS_ERROR = 5
+
+
+class Inspector:
+    """Runs one method after another against one server."""
+
+    def __init__(self, target: list[str], data_dir: Path) -> None:
+        self._target = target
+        self._data_dir = data_dir
+
+    def run(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        command = [*node_command(INSPECTOR), *self._target, *arguments, "--format", "json", "-q"]
+        done = subprocess.run(
+            command,
+            env=environment(self._data_dir),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.returncode, json.loads(done.stdout)["result"]
+
+    def call(self, tool: str, arguments: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        return self.run(
+            "--method", "tools/call", "--tool-name", tool, "--tool-args-json", json.dumps(arguments)
+        )  # fmt: skip
+
+
+@pytest.fixture(params=["http", "stdio"])
+def inspector(request: pytest.FixtureRequest, tmp_path: Path) -> Inspector:
+    if request.param == "stdio":
+        return Inspector(list(COMMAND), tmp_path)
+    server: ServerProcess = request.getfixturevalue("server")
+    return Inspector([f"{server.url}/mcp", "--transport", "http"], tmp_path)
+
+
+@pytest.mark.slow
+def test_inspector_lists_every_tool(inspector: Inspector) -> None:
+    code, result = inspector.run("--method", "tools/list")
+    assert code == 0
+    assert {tool["name"] for tool in result["tools"]} == NAMES
+    for tool in result["tools"]:
+        assert tool["description"]
+        assert tool["outputSchema"]["properties"]
+        for argument in tool["inputSchema"].get("properties", {}).values():
+            assert argument["description"]
+
+
+@pytest.mark.slow
+def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> None:
+    use = {"session_id": "s", "skill_name": "k"}
+    answers = [
+        inspector.call("track_invocation", use | {"user_query": "a", "selection_rank": 1}),
+        inspector.call("complete_invocation", use | {"completed": True, "error_type": None}),
+        inspector.call("record_invocations", {"invocations": [use | {"outcome": "unknown"}]}),
+        inspector.call("session_summary", {"session_id": "s"}),
+        inspector.call("skill_metrics", {}),
+        inspector.call("health_check", {}),
+        inspector.call("export_metrics", {"path": "all.json"}),
+    ]
+    for code, result in answers:
+        assert code == 0
+        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+    assert answers[3][1]["structuredContent"]["total_invocations"] == 2
+    exported = json.loads(Path(answers[6][1]["structuredContent"]["path"]).read_text())
+    assert len(exported["invocations"]) == 2
+
+
+@pytest.mark.slow
+def test_inspector_is_told_what_was_wrong(inspector: Inspector) -> None:
+    code, result = inspector.call("track_invocation", {"session_id": "s"})
+    assert code == TOOL_IS_ERROR
+    assert result["content"][0]["text"] == "skill_name is required."
