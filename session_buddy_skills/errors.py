@@ -117,6 +117,7 @@ _RULES: Mapping[str, str] = {
     "string_too_long": "must have at most {max_length} characters",
     "string_unicode": "must be valid Unicode text",
     "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
     "int_from_float": "must be a whole number",
     "int_parsing_size": "must be a smaller number",
     "float_type": "must be a number",

@@ -191,9 +191,12 @@ class BatchRequest(Request):
     ] = Field(description="The invocations, each with its start and, once it ended, its end.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen would triple the time that making one takes
 class Invocation:
-    """One use of one skill, as it is stored. Times are UTC; `user` is a keyed hash."""
+    """One use of one skill, as it is stored; not changed once made.
+
+    Times are UTC; `user` is a keyed hash.
+    """
 
     invocation_id: UUID
     session_id: str

@@ -9,7 +9,15 @@ from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from session_buddy_skills.errors import InputError, SettingsError, contradiction
@@ -32,6 +40,12 @@ BODY_BYTES = 4 * 2**20
 
 def _split_paths(value: object) -> object:
     return value.split(os.pathsep) if isinstance(value, str) else value
+
+
+def _size(value: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", value):
+        raise PydanticCustomError("size", "must be a size like 512MB or 1GB")
+    return value
 
 
 class Settings(BaseSettings):
@@ -73,7 +87,7 @@ class Settings(BaseSettings):
             "made at first need. Servers that share a database must share the key."
         ),
     )
-    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")] = Field(
+    memory_limit: Annotated[str, AfterValidator(_size)] = Field(
         default="1GB", description="Most memory that DuckDB takes before it goes to disk."
     )
     max_pending_writes: int = Field(

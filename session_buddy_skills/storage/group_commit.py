@@ -37,7 +37,7 @@ class GroupCommit(Generic[W, R]):
         self._rows_per_commit = rows_per_commit
         self._max_waiting = max_waiting
         self._waiting: deque[_Waiting[W, R]] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._writing: asyncio.Future[Sequence[R | InputError]] | None = None
         self._closed = False
         self.writes = 0
         self.transactions = 0
@@ -65,19 +65,29 @@ class GroupCommit(Generic[W, R]):
             )
         waiting = _Waiting[W, R](write, size, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
+        self._start()
         return await waiting.answer
 
     async def close(self) -> None:
         """Write what is waiting, and take nothing more."""
         self._closed = True
-        if self._flushing is not None:
-            await self._flushing
+        while self._waiting or self._writing is not None:
+            if self._writing is None:
+                await asyncio.sleep(0)
+            else:
+                await asyncio.wait([self._writing])
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            await self._write(self._next_group())
+    def _start(self) -> None:
+        # Not at once: those that are about to run in this turn of the loop share the transaction.
+        if self._waiting and self._writing is None:
+            asyncio.get_running_loop().call_soon(self._write_next)
+
+    def _write_next(self) -> None:
+        if self._writing is not None or not self._waiting:
+            return
+        group = self._next_group()
+        self._writing = asyncio.ensure_future(self._commit([waiting.write for waiting in group]))
+        self._writing.add_done_callback(lambda commit: self._finish(group, commit))
 
     def _next_group(self) -> list[_Waiting[W, R]]:
         group: list[_Waiting[W, R]] = []
@@ -89,18 +99,19 @@ class GroupCommit(Generic[W, R]):
             rows += group[-1].size
         return group
 
-    async def _write(self, group: list[_Waiting[W, R]]) -> None:
-        commit = asyncio.ensure_future(self._commit([waiting.write for waiting in group]))
-        await asyncio.wait([commit])
+    def _finish(
+        self, group: list[_Waiting[W, R]], commit: asyncio.Future[Sequence[R | InputError]]
+    ) -> None:
         if commit.cancelled():
-            self._answer(
-                group, [StorageError("the write was interrupted; send it again.")] * len(group)
-            )
+            interrupted = StorageError("the write was interrupted; send it again.")
+            self._answer(group, [interrupted] * len(group))
         elif error := commit.exception():
             self._answer(group, [error] * len(group))
         else:
             self._count(group)
             self._answer(group, commit.result())
+        self._writing = None
+        self._start()
 
     def _answer(self, group: list[_Waiting[W, R]], results: Sequence[R | BaseException]) -> None:
         for waiting, result in zip(group, results, strict=True):

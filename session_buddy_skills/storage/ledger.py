@@ -16,7 +16,7 @@ from session_buddy_skills.errors import ConflictError, InputError, UnknownInvoca
 from session_buddy_skills.models import END_FIELDS, Invocation, Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Put:
     """Store this invocation, or its end if its start is stored; `stated` came from the caller."""
 
@@ -26,7 +26,7 @@ class Put:
     """The id was made here just now, so nothing stored can have it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class End:
     """End the invocation of that id, or the newest pending one of that skill in that session."""
 
@@ -40,7 +40,7 @@ class End:
 Write = Put | End | tuple[Put, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
     """One invocation as it is after a write."""
 

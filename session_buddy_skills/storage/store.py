@@ -170,29 +170,33 @@ def _from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
 
 
 async def _insert(connection: Connection, rows: Sequence[Invocation]) -> None:
-    if not rows:
-        return
     ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
-    queries = [{"query_id": key, "query_text": text} for text, key in ids.items()]
-    if queries:
-        await _execute(connection, "insert_query", "insert_queries", queries)
+    await _insert_queries(connection, ids)
     records = [dict(zip(_COLUMNS, _VALUES(row), strict=True)) for row in rows]
     for record in records:
-        query = record["query_id"]
-        record["query_id"] = ids[query] if query else None
+        if query := record["query_id"]:
+            record["query_id"] = ids[query]
     await _execute(connection, "insert_invocation", "insert_invocations", records)
 
 
+async def _insert_queries(connection: Connection, ids: dict[str, UUID]) -> None:
+    if len(ids) == 1:
+        [(text, key)] = ids.items()
+        await connection.execute("insert_query", {"query_id": key, "query_text": text})
+    elif ids:
+        lists = {"query_ids": [str(key) for key in ids.values()], "query_texts": list(ids)}
+        await connection.execute("insert_queries", lists)
+
+
 async def _end(connection: Connection, rows: Sequence[Invocation]) -> None:
-    if rows:
-        records = [dict(zip(_END_COLUMNS, _END_VALUES(row), strict=True)) for row in rows]
-        await connection.execute("end_invocations", {"rows": _json(records)})
+    records = [dict(zip(_END_COLUMNS, _END_VALUES(row), strict=True)) for row in rows]
+    await _execute(connection, "end_invocation", "end_invocations", records)
 
 
 async def _execute(connection: Connection, one: str, many: str, records: list[Row]) -> None:
     if len(records) == 1:
         await connection.execute(one, records[0])
-    else:
+    elif records:
         await connection.execute(many, {"rows": _json(records)})
 
 

@@ -45,14 +45,15 @@ SELECT $query_id, $query_text
 WHERE NOT EXISTS (SELECT 1 FROM skill_query WHERE query_id = $query_id);
 
 -- name: insert_queries
--- $rows: a JSON array of objects, what is missing in one being null.
+-- Two lists of equal length.
 INSERT INTO skill_query (query_id, query_text)
-SELECT row.query_id, row.query_text
+SELECT query_id, query_text
 FROM (
-    SELECT unnest(from_json(CAST($rows AS JSON), '[{"query_id": "UUID", "query_text": "VARCHAR"}]'))
-        AS row
+    SELECT
+        unnest(CAST($query_ids AS UUID[])) AS query_id,
+        unnest(CAST($query_texts AS TEXT[])) AS query_text
 ) AS new
-WHERE NOT EXISTS (SELECT 1 FROM skill_query AS stored WHERE stored.query_id = row.query_id);
+WHERE NOT EXISTS (SELECT 1 FROM skill_query AS stored WHERE stored.query_id = new.query_id);
 
 -- name: insert_invocation
 -- What insert_invocations does, for one row in half the time: a lone caller waits for nothing else.
@@ -98,6 +99,18 @@ FROM (
         "rating": "INTEGER"
     }]')) AS row
 ) AS new;
+
+-- name: end_invocation
+-- What end_invocations does, for one row in half the time.
+UPDATE skill_invocation
+SET
+    ended_at = $ended_at,
+    outcome = $outcome,
+    duration_seconds = $duration_seconds,
+    follow_up_actions = $follow_up_actions,
+    error_type = $error_type,
+    rating = $rating
+WHERE invocation_id = $invocation_id;
 
 -- name: end_invocations
 -- $rows: a JSON array of objects, what is missing in one being null.
