@@ -1,0 +1,190 @@
+"""Writes docs/tools.md and docs/configuration.md from the code: `make docs`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from session_buddy_skills import settings
+from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.tools.reading import READING_TOOLS
+from session_buddy_skills.tools.recording import RECORDING_TOOLS
+from session_buddy_skills.tools.service_tool import ServiceTool
+
+DOCS = Path(__file__).parent
+Schema = dict[str, Any]
+
+TOOLS_HEAD = """\
+# Tools
+
+Written by `make docs` from the code; do not edit.
+
+Every answer is `structuredContent` and the same JSON as the first text block. A call that is
+refused is a tool error whose text is one sentence: what, which value, what would be right; nothing
+of it is written. null means not stated. An `Outcome` is pending, completed, failed, abandoned or
+unknown. Every write may be sent again: with an `invocation_id` of your own it counts once.
+
+The same tools answer plain HTTP: `POST /tools/{name}` with the arguments as a JSON object answers
+with the tool's JSON (200), with `{"error": …}` and the same sentence for bad input (400), for no
+such tool (404), for a body over 4 MiB (413), and where the database fails (503). `GET /health`
+answers with `health_check`.
+"""
+
+CONFIGURATION_HEAD = """\
+# Configuration
+
+Written by `make docs` from the code; do not edit.
+
+Variables are read once, at start; options of the command (`--database`, `--data-dir`, and `--host`
+and `--port` of `serve`) go before them. An empty variable is as none. A wrong value is refused at
+start with a sentence that names it and exit code 78.
+
+| variable | default | meaning |
+|---|---|---|
+"""
+
+LIMITS_HEAD = """
+## Limits
+
+What is longer is refused, never cut.
+
+| limit | meaning |
+|---|---|
+"""
+
+EXIT_CODES = """
+## Exit codes
+
+| code | when |
+|---|---|
+| 0 | done, or stopped by SIGTERM or SIGINT |
+| 2 | the command line is wrong |
+| 65 | the file is not a DuckDB database, its schema is not known here, or `db check` found faults |
+| 69 | another program listens on the address |
+| 74 | the database cannot be read or written, or the disk is full |
+| 75 | another process holds the database |
+| 77 | the database may not be opened for writing |
+| 78 | a variable is wrong |
+"""
+
+
+def main() -> None:
+    """Write the pages."""
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
+        print(f"wrote docs/{name}")
+
+
+def pages() -> dict[str, str]:
+    """File names and what they must hold."""
+    return {"tools.md": tools_page(), "configuration.md": configuration_page()}
+
+
+def tools_page() -> str:
+    """Every tool with its arguments and its answer."""
+    parts = [TOOLS_HEAD]
+    for tool in (*RECORDING_TOOLS, *READING_TOOLS):
+        parts.append("\n".join(tool_lines(tool)))
+    return "\n".join(parts) + "\n"
+
+
+def tool_lines(tool: ServiceTool) -> Iterator[str]:
+    """One tool's section."""
+    answer = tool.output_schema or {}
+    yield f"## {tool.name}\n"
+    yield f"{tool.description}\n"
+    yield from field_table("argument", tool.parameters)
+    yield "\nAnswers:\n"
+    yield from field_table("field", answer)
+    for name, schema in answer.get("$defs", {}).items():
+        if "properties" in schema:
+            yield f"\n`{name}`: {schema.get('description', '')}\n"
+            yield from field_table("field", schema)
+    invocation = tool.parameters.get("$defs", {}).get("RecordRequest")
+    if invocation:
+        yield "\nEach of `invocations`:\n"
+        yield from field_table("field", invocation)
+    yield ""
+
+
+def field_table(head: str, schema: Schema) -> Iterator[str]:
+    """A table of a schema's fields, or a line that there are none."""
+    fields = schema.get("properties", {})
+    if not fields:
+        yield "No arguments."
+        return
+    yield f"| {head} | type | meaning |"
+    yield "|---|---|---|"
+    required = schema.get("required", []) if head == "argument" else []
+    for name, field in fields.items():
+        meaning = field.get("description", "")
+        note = " **Required.**" if name in required else ""
+        yield f"| `{name}` | {type_name(field)} | {meaning}{note} |".replace("  ", " ")
+
+
+def type_name(field: Schema) -> str:
+    """The type of a field in a few words, with its bounds."""
+    choices = field.get("anyOf", [])
+    if choices:
+        return " or ".join(type_name(choice) for choice in choices)
+    if "$ref" in field:
+        return f"`{field['$ref'].rsplit('/', 1)[-1]}`"
+    if "const" in field:
+        return json.dumps(field["const"])
+    if field.get("type") == "array":
+        return f"list of {type_name(field['items'])}{bounds(field, 'minItems', 'maxItems')}"
+    if field.get("type") == "object" and "additionalProperties" in field:
+        return f"object of {type_name(field['additionalProperties'])}"
+    kind = field.get("format") or field.get("type", "any")
+    low, high = ("minimum", "maximum") if "minimum" in field else ("minLength", "maxLength")
+    return f"{kind}{bounds(field, low, high)}"
+
+
+def bounds(field: Schema, low: str, high: str) -> str:
+    """The bounds of a field, such as ` (1 to 5)`."""
+    if high not in field:
+        return ""
+    unit = {"maxLength": " characters", "maxItems": " items"}.get(high, "")
+    return f" ({field.get(low, 0):,} to {field[high]:,}{unit})"
+
+
+def configuration_page() -> str:
+    """Every variable and every limit."""
+    rows = "".join(variable_rows())
+    limits = "".join(limit_rows())
+    return f"{CONFIGURATION_HEAD}{rows}{LIMITS_HEAD}{limits}{EXIT_CODES}"
+
+
+def variable_rows() -> Iterable[str]:
+    """A row per variable."""
+    for name, field in Settings.model_fields.items():
+        plain = field.default_factory is None and field.default not in (None, ())
+        default = f"`{field.default}`" if plain else DEFAULTS[name]
+        yield f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |\n"
+
+
+DEFAULTS = {
+    "data_dir": "the user's data directory, `~/.local/share/session-buddy-skills` on Linux",
+    "database": "`skills.duckdb` in the data folder",
+    "export_dirs": "`exports` in the data folder",
+    "user_key": "the file `user.key` in the data folder",
+}
+
+
+def limit_rows() -> Iterable[str]:
+    """A row per limit."""
+    for limit, meaning in (
+        (settings.NAME_CHARS, "characters of a name: skill, session, phase, project, user, error"),
+        (settings.QUERY_CHARS, "characters of a user query"),
+        (settings.LIST_ITEMS, "alternatives, or follow-up actions, of one invocation"),
+        (settings.ITEM_CHARS, "characters of one of them"),
+        (settings.BATCH_INVOCATIONS, "invocations in one `record_invocations`"),
+        (settings.BODY_BYTES, "bytes of one HTTP request"),
+    ):
+        yield f"| {limit:,} | {meaning} |\n"
+
+
+if __name__ == "__main__":
+    main()
