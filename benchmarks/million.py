@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks.figures import Figure, durations, p50
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
-from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 
 INVOCATIONS = 1_000_000

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Figure, durations, p50, p99
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
-from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 
 CALLERS = 64

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from session_buddy_skills.models import Outcome
-    from session_buddy_skills.service import Run, Service, open_service
+    from session_buddy_skills.service import Service, open_service
     from session_buddy_skills.settings import Settings
+    from session_buddy_skills.tracking import Run
 
 __all__ = ["Outcome", "Run", "Service", "Settings", "open_service"]
 
 _HOMES = {
     "Outcome": "models",
-    "Run": "service",
+    "Run": "tracking",
     "Service": "service",
     "Settings": "settings",
     "open_service": "service",

@@ -8,12 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
-from session_buddy_skills.errors import contradiction
+from session_buddy_skills.errors import InputError, contradiction
 from session_buddy_skills.fields import (
     Flag,
     Instant,
@@ -52,6 +59,21 @@ class Request(BaseModel):
         """The fields that the caller gave a value."""
         values = self.__dict__
         return {name: values[name] for name in self.model_fields_set if values[name] is not None}
+
+
+R = TypeVar("R", bound=Request)
+
+
+def checked(request: type[R], **fields: Any) -> R:
+    """A request of these fields.
+
+    Raises:
+        InputError: a field is not valid; the message says which and what would be.
+    """
+    try:
+        return request.model_validate(fields)
+    except ValidationError as error:
+        raise InputError.from_validation(error) from error
 
 
 class TrackRequest(Request):

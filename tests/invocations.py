@@ -6,8 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from session_buddy_skills.models import BatchRequest
-from session_buddy_skills.service import Service, checked
+from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.service import Service
 
 ENDED = ["completed", "failed", "abandoned", "unknown"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
-from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.service import Service, open_service
 
 
 def say(key: object, outcome: str) -> None:

@@ -19,6 +19,8 @@ LEVELS = {
     "results": 0,
     "analytics": 1,
     "storage": 1,
+    "intake": 2,
+    "tracking": 2,
     "reports": 2,
     "exporting": 2,
     "service": 2,

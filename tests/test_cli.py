@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from session_buddy_skills.models import BatchRequest
-from session_buddy_skills.service import checked, open_service
+from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from tests.conftest import COMMAND, ROOT, environment, run_command
 from tests.invocations import invocations

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from session_buddy_skills.errors import StorageError
-from session_buddy_skills.models import BatchRequest, Invocation
-from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.models import BatchRequest, Invocation, checked
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.invocations import invocations, record
 

@@ -14,8 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import BatchRequest, CompleteRequest, Invocation, TrackRequest
-from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.models import (
+    BatchRequest,
+    CompleteRequest,
+    Invocation,
+    TrackRequest,
+    checked,
+)
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,9 +16,10 @@ from session_buddy_skills.models import (
     Invocation,
     Outcome,
     TrackRequest,
+    checked,
 )
 from session_buddy_skills.results import BatchReceipt, Receipt
-from session_buddy_skills.service import Service, checked, open_service
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 
 START = {"session_id": "s", "skill_name": "k"}

@@ -15,8 +15,8 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import from_json
 
 from session_buddy_skills.errors import InputError, SkillsError
-from session_buddy_skills.models import Request
-from session_buddy_skills.service import Service, checked
+from session_buddy_skills.models import Request, checked
+from session_buddy_skills.service import Service
 
 Call = Callable[[Service, Any], Awaitable[BaseModel]]
 

@@ -1,0 +1,75 @@
+"""Requests into writes: ids, times, hashed names, and what the caller stated."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from session_buddy_skills.models import (
+    BatchRequest,
+    CompleteRequest,
+    Invocation,
+    Outcome,
+    RecordRequest,
+    Request,
+    TrackRequest,
+)
+from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.ledger import End, Put, end_times
+from session_buddy_skills.storage.user_key import UserHasher, load_user_key
+
+
+class Intake:
+    """Turns requests into writes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def start(self, request: TrackRequest) -> Put:
+        """The start of an invocation."""
+        return self._put(request, Outcome.PENDING)
+
+    def end(self, request: CompleteRequest) -> End:
+        """The end of an invocation, reported as it happens."""
+        return End(
+            invocation_id=request.invocation_id,
+            session_id=request.session_id,
+            skill_name=request.skill_name,
+            stated=self._stated(request, request.resolved_outcome),
+            received_at=datetime.now(UTC),
+        )
+
+    def batch(self, request: BatchRequest) -> tuple[Put, ...]:
+        """Whole invocations."""
+        return tuple(self._put(one, one.resolved_outcome) for one in request.invocations)
+
+    def _put(self, request: TrackRequest | RecordRequest, outcome: Outcome) -> Put:
+        stated = self._stated(request, outcome)
+        new_id = "invocation_id" not in stated
+        known: dict[str, Any] = {"invocation_id": uuid7(), "invoked_at": datetime.now(UTC)} | stated
+        if outcome is not Outcome.PENDING:
+            known["ended_at"], known["duration_seconds"] = end_times(
+                known["invoked_at"], known.get("ended_at"), known.get("duration_seconds")
+            )
+        return Put(Invocation(**known), stated, new_id)
+
+    def _stated(self, request: Request, outcome: Outcome) -> dict[str, Any]:
+        """What the request states, in the form in which it is stored."""
+        stated = request.stated() | {"outcome": outcome}
+        stated.pop("completed", None)
+        for name in ("alternatives_considered", "follow_up_actions"):
+            if name in stated:
+                stated[name] = tuple(stated[name])
+        if "user" in stated:
+            stated["user"] = self._hash_user(stated["user"])
+        return stated
+
+    @cached_property
+    def _hash_user(self) -> UserHasher:
+        key = self._settings.user_key
+        if key is not None:
+            return UserHasher(key.get_secret_value().encode())
+        return UserHasher(load_user_key(self._settings.data_dir / "user.key"))
