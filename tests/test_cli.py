@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -14,6 +15,7 @@ from session_buddy_skills.models import BatchRequest, checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from tests.conftest import COMMAND, ROOT, environment, run_command
+from tests.disk import small_disk
 from tests.invocations import invocations
 
 
@@ -130,6 +132,23 @@ def test_a_file_that_may_not_be_written(recorded: Path) -> None:
         "allow that or choose another file.\n"
     )
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], []])
+def test_a_disk_that_is_full_from_the_start(tmp_path: Path, command: list[str]) -> None:
+    with small_disk(tmp_path / "small", mebibytes=1) as folder:
+        with suppress(OSError), (folder / "ballast").open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4_096)
+        done = run_command(folder, *command)
+        assert (done.returncode, done.stderr) == (
+            74,
+            f"session-buddy-skills: the disk that holds {folder / 'skills.duckdb'} is full; "
+            "nothing of this write was stored.\n",
+        )
+        assert [file.name for file in folder.iterdir()] == ["ballast"]
+        (folder / "ballast").unlink()
+        assert run_command(folder, "db", "migrate").stdout == "schema version 1\n"
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,8 @@ class DuckDBDatabase:
                 await anyio.to_thread.run_sync(self._disconnect)
 
     def _connect(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            _create(self.path)
         self._main = duckdb.connect(self.path, config={"memory_limit": self._memory_limit})
         cursors = [self._main.cursor() for _ in range(1 + READERS)]
         for cursor in cursors:
@@ -199,6 +200,19 @@ class DuckDBDatabase:
             return target
         finally:
             self._connect()
+
+
+def _create(path: Path) -> None:
+    """Make an empty database, whole or not at all; of two that do so at once the first wins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        duckdb.connect(draft).close()
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 @contextmanager
