@@ -7,110 +7,25 @@ from a small pool, and writes take turns on a single one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-import re
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import anyio.to_thread
 import duckdb
 
-from session_buddy_skills.errors import (
-    DatabaseAccessError,
-    DatabaseHeldError,
-    NotADatabaseError,
-    StorageError,
-    StorageFullError,
-)
-from session_buddy_skills.storage.database import Parameters, Row
-from session_buddy_skills.storage.queries import load_queries
+from session_buddy_skills.errors import StorageError
+from session_buddy_skills.storage.duckdb_connection import DuckDBConnection, translated
+
+logger = logging.getLogger(__name__)
 
 READERS = 2
-T = TypeVar("T")
-
-
-class DuckDBConnection:
-    """One cursor, used by one caller at a time.
-
-    Crossing into a thread costs a third of a millisecond, as much as a small statement; so
-    statements that return nothing wait until a result is needed or the transaction ends, and then
-    cross together.
-    """
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
-        self._cursor = cursor
-        self._path = path
-        self._queries = load_queries()
-        self._queued: list[tuple[str, Parameters]] = []
-
-    async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
-        self._queue(query, parameters)
-        return await self._in_thread(lambda: self._rows(self._run_queued().fetchall()))
-
-    async def stream(
-        self, query: str, parameters: Parameters | None = None, *, size: int
-    ) -> AsyncIterator[list[Row]]:
-        self._queue(query, parameters)
-        await self._in_thread(self._run_queued)
-        while rows := await self._in_thread(lambda: self._rows(self._cursor.fetchmany(size))):
-            yield rows
-
-    async def execute(self, query: str, parameters: Parameters | None = None) -> None:
-        self._queue(query, parameters)
-
-    async def script(self, text: str) -> None:
-        self._queued.append((text, {}))
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        self._queued = [("BEGIN TRANSACTION", {})]
-        committed = False
-        try:
-            yield
-            self._queued.append(("COMMIT", {}))
-            await self._in_thread(self._run_queued)
-            committed = True
-        finally:
-            # After an error COMMIT would roll back and say nothing, so nothing is left to it.
-            if not committed:
-                with anyio.CancelScope(shield=True):
-                    await self._in_thread(self._roll_back)
-
-    def close(self) -> None:
-        self._cursor.close()
-
-    def _queue(self, query: str, parameters: Parameters | None) -> None:
-        self._queued.append((self._queries[query].text, parameters or {}))
-
-    def _run_queued(self) -> duckdb.DuckDBPyConnection:
-        """Run what waits; the result is that of the last statement, and is yet to be fetched."""
-        *before, (last, parameters) = self._queued
-        self._queued = []
-        for text, values in before:
-            # Errors come with fetching, and an unfetched result would block the connection.
-            self._cursor.execute(text, dict(values)).fetchall()
-        return self._cursor.execute(last, dict(parameters))
-
-    def _rows(self, values: list[tuple[object, ...]]) -> list[Row]:
-        names = [column[0] for column in self._cursor.description or ()]
-        return [dict(zip(names, value, strict=True)) for value in values]
-
-    def _roll_back(self) -> None:
-        # A commit that failed has ended its transaction already.
-        self._queued = []
-        try:
-            self._cursor.execute("ROLLBACK")
-        except duckdb.TransactionException as error:
-            if "no transaction is active" not in str(error):
-                raise
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        with _translated(self._path):
-            return await anyio.to_thread.run_sync(work)
+CHECKPOINT_BYTES = 16 * 2**20
+"""The log is written into the file when it has grown by so much."""
 
 
 class DuckDBDatabase:
@@ -122,6 +37,8 @@ class DuckDBDatabase:
         self.path = path
         self.location = str(path)
         self._memory_limit = memory_limit
+        self._log = path.with_name(f"{path.name}.wal")
+        self._checkpoint_at = CHECKPOINT_BYTES
         self._writer_turn = asyncio.Lock()
         self._readers: asyncio.Queue[DuckDBConnection] = asyncio.Queue()
 
@@ -133,7 +50,7 @@ class DuckDBDatabase:
             DatabaseHeldError, DatabaseAccessError, NotADatabaseError, StorageFullError: as named.
         """
         database = cls(path, memory_limit)
-        with _translated(path):
+        with translated(path):
             await anyio.to_thread.run_sync(database._connect)
         return database
 
@@ -145,27 +62,74 @@ class DuckDBDatabase:
                 yield connection
         finally:
             self._readers.put_nowait(connection)
+            if connection.invalid:
+                async with self._writer_turn:
+                    await self._reopen()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[DuckDBConnection]:
-        async with self._writer_turn, self._writer.transaction():
-            yield self._writer
+        async with self._writer_turn:
+            await self._checkpoint_when_due()
+            try:
+                async with self._writer.transaction():
+                    yield self._writer
+            finally:
+                if self._writer.invalid:
+                    await self._reopen()
 
     async def backup(self, label: str) -> str:
         """Copy the file beside itself, as `name.label.time.bak`; no reader may be active."""
         async with self._writer_turn:
-            with _translated(self.path):
+            with translated(self.path):
                 return str(await anyio.to_thread.run_sync(self._copy, label))
 
     async def close(self) -> None:
         async with self._writer_turn:
-            with _translated(self.path):
-                await anyio.to_thread.run_sync(self._disconnect)
+            with translated(self.path):
+                await anyio.to_thread.run_sync(self._disconnect, self._idle_readers())
+
+    async def _checkpoint_when_due(self) -> None:
+        """Write the log into the file, apart from any commit.
+
+        DuckDB would do so inside a commit, and where the disk is full would then report as failed
+        what is already safe in the log.
+        """
+        size = self._log.stat().st_size if self._log.exists() else 0
+        if size < self._checkpoint_at:
+            return
+        try:
+            await self._writer.script("CHECKPOINT")
+            await self._writer.flush()
+            self._checkpoint_at = CHECKPOINT_BYTES
+        except StorageError as error:
+            logger.warning("the log is kept and grows, since it cannot be moved: %s", error)
+            self._checkpoint_at = size + CHECKPOINT_BYTES
+            if self._writer.invalid:
+                await self._reopen()
+
+    async def _reopen(self) -> None:
+        """Open the file anew after a fatal error, once nobody reads; holds the writer's turn."""
+        readers = [await self._readers.get() for _ in range(READERS)]
+        if any(connection.invalid for connection in (self._writer, *readers)):
+            try:
+                with translated(self.path):
+                    await anyio.to_thread.run_sync(self._disconnect, readers)
+                    await anyio.to_thread.run_sync(self._connect)
+                return
+            except StorageError as error:
+                logger.error("the database could not be opened anew: %s", error)
+        # Another caller was faster; or these answer with an error, and the next caller tries again.
+        for reader in readers:
+            self._readers.put_nowait(reader)
 
     def _connect(self) -> None:
         if not self.path.exists():
             _create(self.path)
-        self._main = duckdb.connect(self.path, config={"memory_limit": self._memory_limit})
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": self._memory_limit,
+            "wal_autocheckpoint": "1TB",
+        }
+        self._main = duckdb.connect(self.path, config=config)
         cursors = [self._main.cursor() for _ in range(1 + READERS)]
         for cursor in cursors:
             cursor.execute("SET TimeZone = 'UTC'")
@@ -176,16 +140,18 @@ class DuckDBDatabase:
         for reader in readers:
             self._readers.put_nowait(reader)
 
-    def _disconnect(self) -> None:
-        while not self._readers.empty():
-            self._readers.get_nowait().close()
-        self._writer.close()
+    def _idle_readers(self) -> list[DuckDBConnection]:
+        return [self._readers.get_nowait() for _ in range(self._readers.qsize())]
+
+    def _disconnect(self, readers: Sequence[DuckDBConnection]) -> None:
+        for connection in (*readers, self._writer):
+            connection.close()
         self._main.close()
 
     def _copy(self, label: str) -> Path:
         # Closing writes the log into the file. Copying while it is open would drop its lock: POSIX
         # gives up a process's locks on a file when it closes any descriptor of that file.
-        self._disconnect()
+        self._disconnect(self._idle_readers())
         try:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             target = self.path.with_name(f"{self.path.name}.{label}.{stamp}.bak")
@@ -213,35 +179,3 @@ def _create(path: Path) -> None:
         pass
     finally:
         draft.unlink(missing_ok=True)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, OSError) as error:
-        raise _named(path, str(error)) from error
-
-
-def _named(path: Path, message: str) -> StorageError:
-    """The driver's error as one of ours; DuckDB tells its causes apart by their text alone."""
-    if held := re.search(r"Conflicting lock is held in (.*?) \(PID (\d+)", message):
-        return DatabaseHeldError(
-            f"the database {path} is held by another process ({held[1]}, process id {held[2]}); "
-            "stop that process or choose another file."
-        )
-    if "Could not set lock" in message:
-        return DatabaseHeldError(f"the database {path} is held by another process.")
-    if "not a valid DuckDB database" in message or "Is a directory" in message:
-        return NotADatabaseError(
-            f"{path} is not a DuckDB database; it was left as it is. Choose another file."
-        )
-    if "Permission denied" in message or "Read-only file system" in message:
-        return DatabaseAccessError(
-            f"the database {path} may not be opened for writing; allow that or choose another file."
-        )
-    if "No space left" in message or "File too large" in message:
-        return StorageFullError(
-            f"the disk that holds {path} is full; nothing of this write was stored."
-        )
-    return StorageError(f"the database {path} answered: {' '.join(message.split())}")

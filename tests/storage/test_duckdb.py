@@ -137,6 +137,32 @@ async def test_a_full_disk_is_said_and_survived(full_disk: Path) -> None:
         assert (await service.session_summary("s")).total_invocations == answered
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("mebibytes", [21, 34])
+async def test_a_disk_that_fills_while_the_log_is_moved_loses_and_invents_nothing(
+    tmp_path: Path, mebibytes: int
+) -> None:
+    with small_disk(tmp_path / "small", mebibytes=mebibytes) as folder:
+        settings = Settings.load(data_dir=folder)
+        (folder / "ballast").write_bytes(b"x" * 2**20)
+        answered = refused = 0
+        async with open_service(settings) as service:
+            start = checked(TrackRequest, session_id="s", skill_name="k")
+            while refused < 20:
+                text = os.urandom(9_000).hex()
+                try:
+                    await service.track_invocation(start.model_copy(update={"user_query": text}))
+                    answered += 1
+                except StorageFullError:
+                    refused += 1
+            assert (await service.session_summary("s")).total_invocations == answered
+            (folder / "ballast").unlink()
+            await service.track_invocation(start)
+            assert (await service.session_summary("s")).total_invocations == answered + 1
+        async with open_service(settings) as service:
+            assert (await service.session_summary("s")).total_invocations == answered + 1
+
+
 async def test_writing_goes_on_when_a_full_disk_has_room_again(full_disk: Path) -> None:
     settings = Settings.load(data_dir=full_disk)
     ballast = full_disk / "ballast"

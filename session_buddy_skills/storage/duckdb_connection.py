@@ -1,0 +1,150 @@
+"""A connection to DuckDB, and DuckDB's errors as ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import anyio.to_thread
+import duckdb
+
+from session_buddy_skills.errors import (
+    DatabaseAccessError,
+    DatabaseHeldError,
+    NotADatabaseError,
+    StorageError,
+    StorageFullError,
+)
+from session_buddy_skills.storage.database import Parameters, Row
+from session_buddy_skills.storage.queries import load_queries
+
+T = TypeVar("T")
+
+
+class DuckDBConnection:
+    """One cursor, used by one caller at a time.
+
+    Crossing into a thread costs a third of a millisecond, as much as a small statement; so
+    statements that return nothing wait until a result is needed or the transaction ends, and then
+    cross together.
+    """
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self.invalid = False
+        self._cursor = cursor
+        self._path = path
+        self._queries = load_queries()
+        self._queued: list[tuple[str, Parameters]] = []
+
+    async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        self._queue(query, parameters)
+        return await self._in_thread(lambda: self._rows(self._run_queued().fetchall()))
+
+    async def stream(
+        self, query: str, parameters: Parameters | None = None, *, size: int
+    ) -> AsyncIterator[list[Row]]:
+        self._queue(query, parameters)
+        await self._in_thread(self._run_queued)
+        while rows := await self._in_thread(lambda: self._rows(self._cursor.fetchmany(size))):
+            yield rows
+
+    async def execute(self, query: str, parameters: Parameters | None = None) -> None:
+        self._queue(query, parameters)
+
+    async def script(self, text: str) -> None:
+        self._queued.append((text, {}))
+
+    async def flush(self) -> None:
+        """Run what waits."""
+        if self._queued:
+            await self._in_thread(lambda: self._run_queued().fetchall())
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        self._queued = [("BEGIN TRANSACTION", {})]
+        committed = False
+        try:
+            yield
+            self._queued.append(("COMMIT", {}))
+            await self.flush()
+            committed = True
+        finally:
+            # After an error COMMIT would roll back and say nothing, so nothing is left to it.
+            if not committed:
+                with anyio.CancelScope(shield=True):
+                    await self._in_thread(self._roll_back)
+
+    def close(self) -> None:
+        self._cursor.close()
+
+    def _queue(self, query: str, parameters: Parameters | None) -> None:
+        self._queued.append((self._queries[query].text, parameters or {}))
+
+    def _run_queued(self) -> duckdb.DuckDBPyConnection:
+        """Run what waits; the result is that of the last statement, and is yet to be fetched."""
+        *before, (last, parameters) = self._queued
+        self._queued = []
+        for text, values in before:
+            # Errors come with fetching, and an unfetched result would block the connection.
+            self._cursor.execute(text, dict(values)).fetchall()
+        return self._cursor.execute(last, dict(parameters))
+
+    def _rows(self, values: list[tuple[object, ...]]) -> list[Row]:
+        names = [column[0] for column in self._cursor.description or ()]
+        return [dict(zip(names, value, strict=True)) for value in values]
+
+    def _roll_back(self) -> None:
+        self._queued = []
+        if self.invalid:
+            return
+        # A commit that failed has ended its transaction already.
+        try:
+            self._cursor.execute("ROLLBACK")
+        except duckdb.TransactionException as error:
+            if "no transaction is active" not in str(error):
+                raise
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        with translated(self._path):
+            try:
+                return await anyio.to_thread.run_sync(work)
+            except duckdb.FatalException:
+                # Whatever was committed is safe, but this process must open the file anew.
+                self.invalid = True
+                raise
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise what DuckDB or the file system raises as a `StorageError`."""
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        raise _named(path, str(error)) from error
+
+
+def _named(path: Path, message: str) -> StorageError:
+    """The driver's error as one of ours; DuckDB tells its causes apart by their text alone."""
+    if held := re.search(r"Conflicting lock is held in (.*?) \(PID (\d+)", message):
+        return DatabaseHeldError(
+            f"the database {path} is held by another process ({held[1]}, process id {held[2]}); "
+            "stop that process or choose another file."
+        )
+    if "Could not set lock" in message:
+        return DatabaseHeldError(f"the database {path} is held by another process.")
+    if "not a valid DuckDB database" in message or "Is a directory" in message:
+        return NotADatabaseError(
+            f"{path} is not a DuckDB database; it was left as it is. Choose another file."
+        )
+    if "Permission denied" in message or "Read-only file system" in message:
+        return DatabaseAccessError(
+            f"the database {path} may not be opened for writing; allow that or choose another file."
+        )
+    if "No space left" in message or "File too large" in message:
+        return StorageFullError(
+            f"the disk that holds {path} is full; nothing of this write was stored."
+        )
+    return StorageError(f"the database {path} answered: {' '.join(message.split())}")
