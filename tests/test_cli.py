@@ -13,7 +13,7 @@ import pytest
 
 from session_buddy_skills.models import BatchRequest, checked
 from session_buddy_skills.service import open_service
-from session_buddy_skills.settings import Settings
+from session_buddy_skills.settings import PREFIX, Settings
 from tests.conftest import COMMAND, ROOT, environment, run_command
 from tests.disk import small_disk
 from tests.invocations import invocations
@@ -32,6 +32,8 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     for word in ("serve", "db", "--database", "--data-dir", "--version", "standard input"):
         assert word in done.stdout
+    for name in Settings.model_fields:
+        assert f"{PREFIX}{name.upper()}" in done.stdout
     commands = run_command(tmp_path, "db", "--help").stdout
     for word in ("status", "migrate", "rollback", "backup", "check"):
         assert word in commands

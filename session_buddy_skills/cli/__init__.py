@@ -14,13 +14,29 @@ from session_buddy_skills.errors import SkillsError
 HELP = """Record every use of an agent's skills, and answer from the record.
 
 Without a command it is an MCP server on standard input and output, as an MCP host starts it.
-
-Variables that start with SESSION_BUDDY_SKILLS_ set what is not given here; see
-docs/configuration.md.
 """
 
 
-@click.group(help=HELP, invoke_without_command=True, context_settings={"max_content_width": 100})
+class _GroupWithVariables(click.Group):
+    def format_epilog(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the environment variables."""
+        from session_buddy_skills.settings import PREFIX, Settings
+
+        with formatter.section("Variables"):
+            formatter.write_dl(
+                [
+                    (f"{PREFIX}{name.upper()}", field.description or "")
+                    for name, field in Settings.model_fields.items()
+                ]
+            )
+
+
+@click.group(
+    cls=_GroupWithVariables,
+    help=HELP,
+    invoke_without_command=True,
+    context_settings={"max_content_width": 100},
+)
 @click.option("--database", metavar="PATH", help="The database file, in place of the default one.")
 @click.option(
     "--data-dir",
@@ -33,6 +49,8 @@ docs/configuration.md.
 def cli(context: click.Context, database: str | None, data_dir: Path | None) -> None:
     context.obj = {"database": database, "data_dir": data_dir}
     if context.invoked_subcommand is None:
+        if sys.stdin.isatty():
+            click.echo("Waiting for an MCP client on standard input; --help tells more.", err=True)
         _serve_with("serve_stdio", context.obj)
 
 
