@@ -20,7 +20,7 @@ check: $(VENV)/.test-installed  ## lint, format, types
 test: $(VENV)/.test-installed $(NODE_TOOLS)  ## all tests
 	$(BIN)/pytest -q
 
-quick: $(VENV)/.test-installed  ## the tests that take no longer than a few seconds
+quick: $(VENV)/.test-installed  ## the tests that are not marked slow
 	$(BIN)/pytest -q -m "not slow"
 
 bench: $(VENV)/.test-installed  ## measure; prints a table and writes benchmarks/results/

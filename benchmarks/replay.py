@@ -34,7 +34,7 @@ async def main() -> None:
     """Replay over both transports; exits with 1 if a count is wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
     parser.add_argument("--history", type=Path, default=HISTORY)
-    parser.add_argument("--limit", type=int)
+    parser.add_argument("--limit", type=int, help="how many of its rows; all by default")
     options = parser.parse_args()
     uses = list(itertools.islice(read(options.history), options.limit))
     for name, connect in (("stdio", over_stdio), ("HTTP", over_http)):
@@ -55,7 +55,10 @@ def read(path: Path) -> Iterator[Use]:
     if not path.exists():
         raise SystemExit(f"there is no {path}; name a CSV file with --history")
     with path.open(newline="", encoding="utf-8") as file:
-        for number, row in enumerate(csv.DictReader(file)):
+        rows = csv.DictReader(file)
+        if not {"query", "skill"} <= set(rows.fieldnames or ()):
+            raise SystemExit(f"{path} must have the columns query and skill, not {rows.fieldnames}")
+        for number, row in enumerate(rows):
             yield number, row["query"], row["skill"]
 
 

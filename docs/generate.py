@@ -61,8 +61,10 @@ EXIT_CODES = """
 |---|---|
 | 0 | done, or stopped by SIGTERM or SIGINT |
 | 2 | the command line is wrong |
-| 65 | the file is not a DuckDB database, its schema is not known here, or `db check` found faults |
-| 69 | another program listens on the address |
+| 65 | an option is not valid, or the file is not a DuckDB database of a schema known here |
+| 65 | `db check` found faults |
+| 69 | the server cannot listen on the address |
+| 70 | anything else |
 | 74 | the database cannot be read or written, or the disk is full |
 | 75 | another process holds the database |
 | 77 | the database may not be opened for writing |
@@ -117,7 +119,7 @@ def field_table(head: str, schema: Schema) -> Iterator[str]:
         return
     yield f"| {head} | type | meaning |"
     yield "|---|---|---|"
-    required = schema.get("required", []) if head == "argument" else []
+    required = schema.get("required", []) if "session_id" in fields or head == "argument" else []
     for name, field in fields.items():
         meaning = field.get("description", "")
         note = " **Required.**" if name in required else ""

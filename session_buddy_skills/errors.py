@@ -56,8 +56,8 @@ class SettingsError(SkillsError):
     exit_code = 78
 
 
-class AddressInUseError(SkillsError):
-    """Another program listens on that address."""
+class AddressError(SkillsError):
+    """The server cannot listen on that address."""
 
     exit_code = 69
 
@@ -104,11 +104,14 @@ class SchemaError(StorageError):
 
 def shown(value: object) -> str:
     """The value as JSON, cut to a readable length."""
-    if isinstance(value, float | int | str | list | dict | bool) or value is None:
+    if isinstance(value, int) and value.bit_length() > SHOWN_CHARS:
+        return f"a number of {value.bit_length()} bits"
+    if isinstance(value, float | int | list | dict) or value is None:
         text = json.dumps(value, default=str)
-    else:
-        text = json.dumps(str(value))
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}… ({len(text)} characters)"
+        return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
+    text = str(value)
+    cut = "" if len(text) <= SHOWN_CHARS else f"… ({len(text)} characters)"
+    return json.dumps(text[:SHOWN_CHARS]) + cut
 
 
 _RULES: Mapping[str, str] = {

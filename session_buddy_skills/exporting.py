@@ -19,6 +19,9 @@ from session_buddy_skills.reports import skill_reports
 from session_buddy_skills.results import Export
 from session_buddy_skills.storage.store import InvocationReader
 
+NAME_BYTES = 200
+"""Longest file name of an export, so that a draft of it can have a longer one."""
+
 
 def target_file(path: Path, folders: Sequence[Path]) -> Path:
     """Where an export to `path` goes: inside one of `folders`, whatever links lead there.
@@ -26,8 +29,10 @@ def target_file(path: Path, folders: Sequence[Path]) -> Path:
     Raises:
         InputError: it is outside of them, or not a .json file.
     """
-    target = Path(os.path.realpath(folders[0] / path.expanduser()))
-    if target.suffix != ".json":
+    target = Path(os.path.realpath(folders[0] / path))
+    if len(os.fsencode(target.name)) > NAME_BYTES:
+        raise InputError(f"path must end in a shorter file name, not {shown(target.name)}.")
+    if target.suffix.lower() != ".json":
         raise InputError(f"path must end in .json, not {shown(path)}.")
     if not any(target.is_relative_to(folder) for folder in folders):
         allowed = ", ".join(str(folder) for folder in folders)

@@ -25,13 +25,13 @@ LONGEST_SECONDS = 366 * 86_400.0
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # Unicode's category Cc
 
 
-def _no_control_characters(text: str) -> str:
+def no_control_characters(text: str) -> str:
     if _CONTROL.search(text):
         raise PydanticCustomError("control", "must have no control characters")
     return text
 
 
-def no_nul(text: str) -> str:
+def _no_nul(text: str) -> str:
     if "\0" in text:
         raise PydanticCustomError("nul", "must have no NUL characters")
     return text
@@ -65,17 +65,17 @@ def _instant(value: object) -> datetime:
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_CHARS),
-    AfterValidator(_no_control_characters),
+    AfterValidator(no_control_characters),
 ]
 OptionalName = Annotated[Name | None, BeforeValidator(_blank_is_none)]
 OptionalQuery = Annotated[
-    Annotated[str, StringConstraints(max_length=QUERY_CHARS), AfterValidator(no_nul)] | None,
+    Annotated[str, StringConstraints(max_length=QUERY_CHARS), AfterValidator(_no_nul)] | None,
     BeforeValidator(_blank_is_none),
 ]
 Item = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=ITEM_CHARS),
-    AfterValidator(no_nul),
+    AfterValidator(_no_nul),
 ]
 Items = Annotated[list[Item], Field(max_length=LIST_ITEMS)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,8 @@ class Intake:
         new_id = "invocation_id" not in stated
         known: dict[str, Any] = {"invocation_id": uuid7(), "invoked_at": datetime.now(UTC)} | stated
         if outcome is not Outcome.PENDING:
+            if "invoked_at" not in stated:
+                known["invoked_at"] -= timedelta(seconds=stated.get("duration_seconds", 0))
             known["ended_at"], known["duration_seconds"] = end_times(
                 known["invoked_at"], known.get("ended_at"), known.get("duration_seconds")
             )

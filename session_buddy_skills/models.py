@@ -6,7 +6,7 @@ A request is checked where it is built; a field that is None was not stated.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
@@ -14,14 +14,18 @@ from uuid import UUID
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from session_buddy_skills.errors import InputError, contradiction
 from session_buddy_skills.fields import (
+    CLOCK_SKEW,
     Flag,
     Instant,
     Items,
@@ -31,7 +35,7 @@ from session_buddy_skills.fields import (
     Rank,
     Rating,
     Seconds,
-    no_nul,
+    no_control_characters,
 )
 from session_buddy_skills.settings import BATCH_INVOCATIONS
 
@@ -61,6 +65,15 @@ class Request(BaseModel):
         return {name: values[name] for name in self.model_fields_set if values[name] is not None}
 
 
+ENDED = [outcome.value for outcome in Outcome if outcome is not Outcome.PENDING]
+
+
+def _ended(value: object) -> object:
+    if value is not None and value not in ENDED:
+        raise PydanticCustomError("ended", f"must be one of {', '.join(ENDED)}")
+    return value
+
+
 R = TypeVar("R", bound=Request)
 
 
@@ -80,7 +93,7 @@ class TrackRequest(Request):
     """The start of an invocation."""
 
     session_id: Name = Field(description="The session that uses the skill.")
-    skill_name: Name = Field(description="The skill's name, compared exactly.")
+    skill_name: Name = Field(description="The skill's name, trimmed, and compared exactly.")
     invocation_id: UUID | None = Field(
         default=None,
         description="Your own id (a UUIDv7), so that sending this again counts once.",
@@ -170,6 +183,9 @@ class _Ending(Request):
 class CompleteRequest(_Ending):
     """The end of an invocation: of that id, or of the newest pending of a skill in a session."""
 
+    outcome: Annotated[
+        Outcome | None, BeforeValidator(_ended), WithJsonSchema({"enum": [*ENDED, None]})
+    ] = Field(default=None, description="How it ended.")
     invocation_id: UUID | None = Field(
         default=None, description="The invocation; or give session_id and skill_name."
     )
@@ -184,10 +200,6 @@ class CompleteRequest(_Ending):
             raise contradiction("invocation_id is required, or both session_id and skill_name")
         if self.outcome is None and self.completed is None:
             raise contradiction("outcome is required, or completed in its place")
-        if self.outcome is Outcome.PENDING:
-            raise contradiction(
-                "outcome must be one of completed, failed, abandoned or unknown, not 'pending'"
-            )
         return self
 
 
@@ -202,6 +214,12 @@ class RecordRequest(_Ending, TrackRequest):
                 raise contradiction(f"{given[0]} needs an outcome other than pending")
         if self.ended_at and self.invoked_at is None:
             raise contradiction("ended_at needs an invoked_at")
+        if self.ended_at and self.invoked_at and self.ended_at < self.invoked_at:
+            raise contradiction("ended_at must not be before invoked_at")
+        if self.invoked_at and self.duration_seconds and self.ended_at is None:
+            end = self.invoked_at + timedelta(seconds=self.duration_seconds)
+            if end > datetime.now(UTC) + CLOCK_SKEW:
+                raise contradiction("invoked_at plus duration_seconds must not lie in the future")
         return self
 
 
@@ -263,13 +281,15 @@ class SessionRequest(Request):
 class SkillMetricsRequest(Request):
     """A question about one skill or all."""
 
-    skill_name: OptionalName = Field(default=None, description="The skill. Default: all of them.")
+    skill_name: Name | None = Field(default=None, description="The skill. Default: all of them.")
 
 
 class ExportRequest(Request):
     """Where to write an export."""
 
-    path: Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(no_nul)] = Field(
+    path: Annotated[
+        str, Field(min_length=1, max_length=1_000), AfterValidator(no_control_characters)
+    ] = Field(
         description="A .json file in an allowed folder; a relative path is taken from the first."
     )
 

@@ -93,7 +93,7 @@ class SkillMetrics(OutcomeCounts):
     duration: Duration | None = Field(description="Null if no run has a known duration.")
     workflow_paths: dict[str, int] = Field(description="Invocations per path, most frequent first.")
     workflow_phases: dict[str, int] = Field(description="Invocations per phase.")
-    common_errors: dict[str, int] = Field(description="Failed invocations per error type.")
+    common_errors: dict[str, int] = Field(description="Invocations per error type.")
     follow_up_actions: dict[str, int] = Field(description="How often each action followed.")
     avg_selection_rank: float | None = Field(description="Mean rank where one was given.")
     first_rank_success: Rate | None = Field(
@@ -117,7 +117,7 @@ class WriteStatistics(BaseModel):
 
     writes: int = Field(description="Writes answered.")
     transactions: int = Field(description="Transactions that carried them.")
-    waiting: int = Field(description="Writes not yet on disk.")
+    waiting: int = Field(description="Writes that wait for the next transaction.")
     seconds_waited: float = Field(description="Sum over the writes, from arrival to disk.")
 
 

@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from session_buddy_skills.exporting import export_to_file, target_file
 from session_buddy_skills.intake import Intake
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
@@ -38,6 +40,7 @@ class Service:
         self._database = database
         self._schema_version = schema_version
         self._started = time.monotonic()
+        self._exporting = anyio.Lock()
         self._intake = Intake(settings)
         self._store = InvocationStore(database, max_waiting=settings.max_pending_writes)
 
@@ -107,7 +110,8 @@ class Service:
             StorageError: the file could not be written; an older one is left as it was.
         """
         target = target_file(path, self._settings.export_folders)
-        async with self._store.reader() as reader:
+        # One at a time: an export holds a connection for as long as it takes.
+        async with self._exporting, self._store.reader() as reader:
             return await export_to_file(target, reader)
 
     async def health_check(self) -> Health:
@@ -148,7 +152,8 @@ async def open_service(settings: Settings | None = None) -> AsyncIterator[Servic
     try:
         yield service
     finally:
-        await service.close()
+        with anyio.CancelScope(shield=True):
+            await service.close()
 
 
 def _receipt(written: Written) -> Receipt:

@@ -42,6 +42,10 @@ def _split_paths(value: object) -> object:
     return value.split(os.pathsep) if isinstance(value, str) else value
 
 
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
 def _size(value: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", value):
         raise PydanticCustomError("size", "must be a size like 512MB or 1GB")
@@ -55,7 +59,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
-    data_dir: Path = Field(
+    data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
         default_factory=lambda: platformdirs.user_data_path("session-buddy-skills"),
         description="Folder for everything that is kept: database, backups, exports, key.",
     )
@@ -91,18 +95,21 @@ class Settings(BaseSettings):
         default="1GB", description="Most memory that DuckDB takes before it goes to disk."
     )
     max_pending_writes: int = Field(
-        default=10_000, ge=1, description="Most writes that wait for the disk; more are refused."
+        default=10_000,
+        ge=1,
+        description="Most invocations that wait for the disk; more are refused.",
     )
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
-        """Settings from the environment and `overrides` (those that are not None).
+        """Settings from the environment and `overrides` (those that are not None or empty).
 
         Raises:
             SettingsError: a value is wrong; the message names the variable.
         """
         try:
-            return cls(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+            given = {name: value for name, value in overrides.items() if value not in (None, "")}
+            return cls(**given)  # type: ignore[arg-type]
         except ValidationError as error:
             fields = "|".join(cls.model_fields)
             sentence = re.sub(
@@ -116,13 +123,16 @@ class Settings(BaseSettings):
     def _known_engine(self) -> Self:
         if self.database is None:
             return self
-        scheme = urlsplit(self.database).scheme if "://" in self.database else "duckdb"
-        if scheme != "duckdb" or self.database == ":memory:":
+        if self.database == ":memory:":
+            raise contradiction(
+                "database must be a file, not :memory:, since nothing kept there would last"
+            )
+        if "://" in self.database and not re.fullmatch(r"duckdb:///[^?#]+", self.database):
+            # Not shown whole: an address of another engine may carry a password.
+            scheme = self.database.split("://")[0]
             raise contradiction(
                 "database must be a path or duckdb:///path, "
-                f"not {self.database.split('://')[0]}://…"
-                if "://" in self.database
-                else "database must be a file, not :memory:, since nothing kept there would last"
+                f"not another kind of {scheme}:// address"
             )
         return self
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from session_buddy_skills.errors import StorageError
+from session_buddy_skills.errors import InputError, SkillsError
 from session_buddy_skills.models import CompleteRequest, Outcome, TrackRequest, checked
 from session_buddy_skills.results import Receipt
 from session_buddy_skills.settings import NAME_CHARS
@@ -46,26 +46,29 @@ class Run:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        ending: dict[str, Any] = {"outcome": self.outcome}
+        ending: dict[str, Any] = {"invocation_id": self.invocation_id, "outcome": self.outcome}
         if isinstance(error, Exception):
-            ending = {"outcome": Outcome.FAILED, "error_type": _full_name(type(error))}
+            ending |= {"outcome": Outcome.FAILED, "error_type": _full_name(type(error))}
         elif error is not None:
-            ending = {"outcome": Outcome.ABANDONED}
-        request = checked(
-            CompleteRequest,
-            invocation_id=self.invocation_id,
-            follow_up_actions=self.follow_up_actions,
-            rating=self.rating,
-            **ending,
-        )
+            ending |= {"outcome": Outcome.ABANDONED}
         try:
-            await self._end(request)
-        except StorageError as failure:
+            await self._end_with(ending)
+        except SkillsError as failure:
             if error is None:
                 raise
             # What went wrong in the body matters more to whoever called it.
-            logger.error("the end of %s was not recorded: %s", self.invocation_id, failure)
-            error.add_note(f"its end was not recorded: {failure}")
+            logger.error("the end of %s was not recorded as set: %s", self.invocation_id, failure)
+            error.add_note(f"its end was not recorded as set: {failure}")
+
+    async def _end_with(self, ending: dict[str, Any]) -> None:
+        set_by_body = {"follow_up_actions": self.follow_up_actions, "rating": self.rating}
+        try:
+            request = checked(CompleteRequest, **ending, **set_by_body)
+        except InputError:
+            # The end itself is recorded all the same.
+            await self._end(checked(CompleteRequest, **ending))
+            raise
+        await self._end(request)
 
 
 def _full_name(kind: type[BaseException]) -> str:

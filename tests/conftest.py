@@ -20,7 +20,6 @@ from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
-SHARED_DATA = ROOT.parent / "shared" / "data"
 COMMAND = (sys.executable, "-m", "session_buddy_skills")
 
 

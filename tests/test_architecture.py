@@ -44,6 +44,7 @@ def imported_rooms(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} has a relative import"
             modules.add(node.module or "")
+            modules |= {f"{node.module}.{name.name}" for name in node.names}
     return {room(module) for module in modules if module.startswith("session_buddy_skills.")}
 
 

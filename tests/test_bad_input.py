@@ -49,7 +49,7 @@ CASES: list[Case] = [
     start('skill_name must have no control characters, not "a\\u0085b".', skill_name="a\x85b"),
     start('skill_name must be valid Unicode text, not "\\ud800".', skill_name="\ud800"),
     start(
-        f'skill_name must have at most 200 characters, not "{"x" * 79}… (203 characters).',
+        f'skill_name must have at most 200 characters, not "{"x" * 80}"… (201 characters).',
         skill_name=LONG,
     ),
     start('session_id must not be empty, not "".', session_id=""),
@@ -87,7 +87,7 @@ CASES: list[Case] = [
     start('user_query must have no NUL characters, not "a\\u0000b".', user_query="a\0b"),
     start('user_query must be valid Unicode text, not "\\udfff".', user_query="\udfff"),
     start(
-        f'user_query must have at most 20000 characters, not "{"q" * 79}… (20003 characters).',
+        f'user_query must have at most 20000 characters, not "{"q" * 80}"… (20001 characters).',
         user_query="q" * 20_001,
     ),
     start('alternatives_considered must be a list, not "a".', alternatives_considered="a"),
@@ -99,8 +99,8 @@ CASES: list[Case] = [
     start("alternatives_considered must have at most 100 items, not 101.",
           alternatives_considered=["a"] * 101),
     start(
-        f'alternatives_considered[0] must have at most 500 characters, not "{"a" * 79}… '
-        "(503 characters).",
+        f'alternatives_considered[0] must have at most 500 characters, not "{"a" * 80}"… '
+        "(501 characters).",
         alternatives_considered=["a" * 501],
     ),
     start("selection_rank must be at least 1, not 0.", selection_rank=0),
@@ -113,7 +113,7 @@ CASES: list[Case] = [
           selection_rank=10**22),
     start("workflow_phase must be text, not 3.", workflow_phase=3),
     start('workflow_path must have no control characters, not "a\\u0007".', workflow_path="a\x07"),
-    start(f'project must have at most 200 characters, not "{"x" * 79}… (203 characters).',
+    start(f'project must have at most 200 characters, not "{"x" * 80}"… (201 characters).',
           project=LONG),
     start("user must be text, not 1.", user=1),
     start("completed is not known here.", completed=True),
@@ -131,13 +131,12 @@ CASES: list[Case] = [
     (
         "complete_invocation",
         GOOD_START | {"outcome": "done"},
-        "outcome must be one of 'pending', 'completed', 'failed', 'abandoned' or 'unknown', "
-        'not "done".',
+        'outcome must be one of completed, failed, abandoned, unknown, not "done".',
     ),
     (
         "complete_invocation",
         GOOD_START | {"outcome": "pending"},
-        "outcome must be one of completed, failed, abandoned or unknown, not 'pending'.",
+        'outcome must be one of completed, failed, abandoned, unknown, not "pending".',
     ),
     end("completed true contradicts outcome 'failed'; give one of the two.", outcome="failed"),
     end(
@@ -176,8 +175,7 @@ CASES: list[Case] = [
     batch("invocations[0]: ended_at needs an invoked_at.",
           GOOD_END | {"ended_at": "2026-01-31T09:30:00Z"}),
     batch(
-        'ended_at must not be before invoked_at "2026-01-31 09:30:00+00:00", '
-        'not "2026-01-31 09:29:59+00:00".',
+        "invocations[1]: ended_at must not be before invoked_at.",
         GOOD_START,
         GOOD_END | {"invoked_at": "2026-01-31T09:30:00Z", "ended_at": "2026-01-31T09:29:59Z"},
     ),
@@ -186,16 +184,23 @@ CASES: list[Case] = [
         GOOD_START | {"invocation_id": ID},
         GOOD_START | {"invocation_id": ID, "skill_name": "other"},
     ),
+    batch(
+        "invocations[0]: invoked_at plus duration_seconds must not lie in the future.",
+        GOOD_END | {"invoked_at": datetime.now(UTC).isoformat(), "duration_seconds": 200_000},
+    ),
     ("session_summary", {}, "session_id is required."),
     ("session_summary", {"session_id": ""}, 'session_id must not be empty, not "".'),
     ("session_summary", {"session_id": ["s"]}, 'session_id must be text, not ["s"].'),
     ("skill_metrics", {"skill_name": 1}, "skill_name must be text, not 1."),
+    ("skill_metrics", {"skill_name": " "}, 'skill_name must not be empty, not " ".'),
     ("skill_metrics", {"skill": "k"}, "skill is not known here."),
     ("health_check", {"verbose": True}, "verbose is not known here."),
     ("export_metrics", {}, "path is required."),
     ("export_metrics", {"path": ""}, 'path must not be empty, not "".'),
     ("export_metrics", {"path": "a\0.json"},
-     'path must have no NUL characters, not "a\\u0000.json".'),
+     'path must have no control characters, not "a\\u0000.json".'),
+    ("export_metrics", {"path": f"{'x' * 300}.json"},
+     f'path must end in a shorter file name, not "{"x" * 80}"… (305 characters).'),
     ("export_metrics", {"path": "a.txt"}, 'path must end in .json, not "a.txt".'),
 ]  # fmt: skip
 

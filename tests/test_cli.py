@@ -46,7 +46,7 @@ def test_migrate_makes_a_database_and_status_tells_of_it(tmp_path: Path) -> None
     assert (absent.returncode, absent.stderr) == (
         74,
         f"session-buddy-skills: there is no database at {path}; "
-        "`session-buddy-skills db migrate` makes one.\n",
+        "`db migrate` with the same options makes one.\n",
     )
     assert run_command(tmp_path, "db", "migrate").stdout == "schema version 1\n"
     status = run_command(tmp_path, "db", "status").stdout.splitlines()
@@ -167,7 +167,14 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, command: list[str]) 
         (
             "database",
             "mysql://h/d",
-            "SESSION_BUDDY_SKILLS_DATABASE must be a path or duckdb:///path, not mysql://….",
+            "SESSION_BUDDY_SKILLS_DATABASE must be a path or duckdb:///path, "
+            "not another kind of mysql:// address.",
+        ),
+        (
+            "database",
+            "duckdb://data/x.db",
+            "SESSION_BUDDY_SKILLS_DATABASE must be a path or duckdb:///path, "
+            "not another kind of duckdb:// address.",
         ),
         (
             "database",

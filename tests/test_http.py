@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import duckdb
 import httpx2
 import pytest
 from fastmcp import Client
@@ -144,6 +147,29 @@ def test_sigterm_finishes_and_exits_with_zero(server: ServerProcess) -> None:
     post(server, "/tools/track_invocation", {"session_id": "s", "skill_name": "k"})
     assert server.stop() == 0
     assert run_command(server.data_dir, "db", "check").stdout == "1 invocations read, no faults\n"
+
+
+def test_sigterm_under_load_loses_no_answered_write(server: ServerProcess) -> None:
+    answered: list[str] = []
+
+    def write() -> None:
+        with httpx2.Client(base_url=server.url) as client:
+            while True:
+                body = {"session_id": "s", "skill_name": "k"}
+                answer = client.post("/tools/track_invocation", json=body)
+                if answer.status_code != 200:
+                    return
+                answered.append(answer.json()["invocation_id"])
+
+    with ThreadPoolExecutor(8) as writers:
+        running = [writers.submit(write) for _ in range(8)]
+        while len(answered) < 100:
+            time.sleep(0.01)
+        assert server.stop() == 0
+        assert all(isinstance(one.exception(), httpx2.TransportError | None) for one in running)
+    with duckdb.connect(str(server.data_dir / "skills.duckdb")) as connection:
+        rows = connection.execute("SELECT invocation_id::TEXT FROM skill_invocation").fetchall()
+    assert {key for (key,) in rows} >= set(answered)
 
 
 def test_a_port_in_use_is_said_in_one_sentence(server: ServerProcess) -> None:

@@ -194,6 +194,34 @@ async def test_a_start_ahead_of_this_clock_has_no_measured_duration(service: Ser
     ahead = await track(service, invoked_at=datetime.now(UTC) + timedelta(hours=1))
     ended = await complete(service, invocation_id=ahead.invocation_id, completed=True)
     assert ended.duration_seconds is None
+    [row] = await stored(service)
+    assert row.ended_at is None
+
+
+async def test_a_run_told_of_afterwards_started_before(service: Service) -> None:
+    done = START | {"outcome": "completed", "duration_seconds": 200_000}
+    await record(service, done)
+    [row] = await stored(service)
+    assert row.ended_at is not None
+    assert row.ended_at <= datetime.now(UTC)
+    assert row.ended_at - row.invoked_at == timedelta(seconds=200_000)
+
+
+async def test_many_batches_at_once_are_taken_or_refused_each(service: Service) -> None:
+    ids = [str(uuid7()) for _ in range(300)]
+    batches = [
+        [START | {"invocation_id": key}, START | {"invocation_id": key, "session_id": "t"}]
+        if number % 3 == 0
+        else [START | {"invocation_id": key}]
+        for number, key in enumerate(ids)
+    ]
+    results = await asyncio.gather(
+        *(record(service, *batch) for batch in batches), return_exceptions=True
+    )
+    refused = [isinstance(result, ConflictError) for result in results]
+    assert refused == [number % 3 == 0 for number in range(300)]
+    kept = {str(row.invocation_id) for row in await stored(service)}
+    assert kept == {key for number, key in enumerate(ids) if number % 3}
 
 
 async def test_an_end_before_its_start_is_refused(service: Service, one: Receipt) -> None:
@@ -307,6 +335,19 @@ async def test_a_cancelled_body_is_abandoned(service: Service) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [row.outcome for row in await stored(service)] == [Outcome.ABANDONED]
+
+
+async def test_what_the_body_set_wrong_is_said_and_its_end_is_kept(service: Service) -> None:
+    with pytest.raises(InputError, match="rating must be at most 5, not 9"):
+        async with service.track("k", session_id="s") as run:
+            run.rating = 9
+    with pytest.raises(ZeroDivisionError) as raised:
+        async with service.track("k", session_id="s") as run:
+            run.rating = 9
+            raise ZeroDivisionError
+    assert "rating must be at most 5, not 9" in raised.value.__notes__[0]
+    outcomes = [row.outcome for row in await stored(service)]
+    assert outcomes == [Outcome.COMPLETED, Outcome.FAILED]
 
 
 async def test_track_refuses_a_wrong_field_before_the_body_runs(service: Service) -> None:

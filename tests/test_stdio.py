@@ -94,4 +94,8 @@ def test_only_the_protocol_is_on_standard_output(process: subprocess.Popen[str])
     bad = {"name": "track_invocation", "arguments": {}}
     assert ask(process, 3, "tools/call", bad)["result"]["isError"]
     out, err = process.communicate(timeout=10)
-    assert (out, err) == ("", "")
+    assert out == ""
+    assert err.endswith(
+        "track_invocation refused: session_id is required; skill_name is required.\n"
+    )
+    assert err.count("\n") == 1

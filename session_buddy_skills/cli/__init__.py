@@ -56,7 +56,11 @@ def cli(context: click.Context, database: str | None, data_dir: Path | None) -> 
 
 @cli.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [default: 8678]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="Port to listen on; 0 takes a free one.  [default: 8678]",
+)
 @click.pass_obj
 def serve(options: dict[str, object], host: str | None, port: int | None) -> None:
     """Serve MCP over HTTP, until SIGTERM or Ctrl-C."""

@@ -80,7 +80,7 @@ async def _open(options: dict[str, object], *, create: bool) -> AsyncIterator[Da
     if not create and not await anyio.Path(settings.database_path).exists():
         raise StorageError(
             f"there is no database at {settings.database_path}; "
-            "`session-buddy-skills db migrate` makes one."
+            "`db migrate` with the same options makes one."
         )
     database = await open_database(settings)
     try:
@@ -94,7 +94,8 @@ async def _status(database: Database) -> None:
 
     state = await schema_status(database)
     newest = known_migrations()[-1].version
-    size = (await anyio.Path(database.location).stat()).st_size
+    files = [anyio.Path(database.location), anyio.Path(f"{database.location}.wal")]
+    size = sum([(await file.stat()).st_size for file in files if await file.exists()])
     click.echo(f"database  {database.location} ({database.engine}, {size / 2**20:.1f} MiB)")
     click.echo(f"schema    version {state.version} of {newest}")
     for migration in state.pending:

@@ -9,7 +9,7 @@ import socket
 
 import anyio
 
-from session_buddy_skills.errors import AddressInUseError
+from session_buddy_skills.errors import AddressError
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 
@@ -33,7 +33,7 @@ async def serve_http(settings: Settings) -> None:
     """Answer MCP and plain HTTP until SIGTERM or SIGINT comes, then finish what is under way.
 
     Raises:
-        AddressInUseError: the address cannot be listened on.
+        AddressError: the address cannot be listened on.
     """
     _log_to_stderr(settings)
     listener = _listen(settings.host, settings.port)
@@ -42,6 +42,8 @@ async def serve_http(settings: Settings) -> None:
 
         from session_buddy_skills.app import build_app, http_app
 
+        # It announces each refused call without its reason, which tools/ logs.
+        logging.getLogger("fastmcp").setLevel(logging.WARNING)
         config = uvicorn.Config(
             http_app(build_app(settings, service)),
             http="h11",
@@ -65,9 +67,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise AddressInUseError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}; "
-            "choose another with --host and --port."
+        unknown = isinstance(error, socket.gaierror)
+        reason = "the host is not known" if unknown else os.strerror(error.errno or 0)
+        raise AddressError(
+            f"cannot listen on {host} port {port}: {reason}; choose another with --host and --port."
         ) from error
 
 

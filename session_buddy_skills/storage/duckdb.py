@@ -15,15 +15,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio.to_thread
 import duckdb
 
 from session_buddy_skills.errors import StorageError
 from session_buddy_skills.storage.duckdb_connection import DuckDBConnection, translated
+from session_buddy_skills.storage.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
-READERS = 2
+READERS = 3
 CHECKPOINT_BYTES = 16 * 2**20
 """The log is written into the file when it has grown by so much."""
 
@@ -39,6 +39,7 @@ class DuckDBDatabase:
         self._memory_limit = memory_limit
         self._log = path.with_name(f"{path.name}.wal")
         self._checkpoint_at = CHECKPOINT_BYTES
+        self._closed = False
         self._writer_turn = asyncio.Lock()
         self._readers: asyncio.Queue[DuckDBConnection] = asyncio.Queue()
 
@@ -51,42 +52,66 @@ class DuckDBDatabase:
         """
         database = cls(path, memory_limit)
         with translated(path):
-            await anyio.to_thread.run_sync(database._connect)
+            await in_thread(database._connect)
         return database
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[DuckDBConnection]:
         connection = await self._readers.get()
         try:
+            self._require_open()
             async with connection.transaction():
                 yield connection
         finally:
             self._readers.put_nowait(connection)
             if connection.invalid:
                 async with self._writer_turn:
-                    await self._reopen()
+                    await self._open_anew()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[DuckDBConnection]:
         async with self._writer_turn:
+            self._require_open()
             await self._checkpoint_when_due()
             try:
                 async with self._writer.transaction():
                     yield self._writer
             finally:
                 if self._writer.invalid:
-                    await self._reopen()
+                    await self._open_anew()
 
     async def backup(self, label: str) -> str:
-        """Copy the file beside itself, as `name.label.time.bak`; no reader may be active."""
+        """Copy the file beside itself, as `name.label.time.bak`, once nobody reads."""
         async with self._writer_turn:
-            with translated(self.path):
-                return str(await anyio.to_thread.run_sync(self._copy, label))
+            self._require_open()
+            async with self._all_readers() as readers:
+                with translated(self.path):
+                    return str(await in_thread(lambda: self._copy(label, readers)))
 
     async def close(self) -> None:
+        """Let go of the file, once nobody reads; what is asked afterwards is refused."""
         async with self._writer_turn:
-            with translated(self.path):
-                await anyio.to_thread.run_sync(self._disconnect, self._idle_readers())
+            if self._closed:
+                return
+            async with self._all_readers() as readers:
+                self._closed = True
+                with translated(self.path):
+                    await in_thread(lambda: self._disconnect(readers))
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StorageError(f"the database {self.path} is closed.")
+
+    @asynccontextmanager
+    async def _all_readers(self) -> AsyncIterator[list[DuckDBConnection]]:
+        """Every reading connection, or those that took their place."""
+        readers = [await self._readers.get() for _ in range(READERS)]
+        try:
+            yield readers
+        finally:
+            if self._readers.empty():
+                for reader in readers:
+                    self._readers.put_nowait(reader)
 
     async def _checkpoint_when_due(self) -> None:
         """Write the log into the file, apart from any commit.
@@ -105,22 +130,20 @@ class DuckDBDatabase:
             logger.warning("the log is kept and grows, since it cannot be moved: %s", error)
             self._checkpoint_at = size + CHECKPOINT_BYTES
             if self._writer.invalid:
-                await self._reopen()
+                await self._open_anew()
 
-    async def _reopen(self) -> None:
-        """Open the file anew after a fatal error, once nobody reads; holds the writer's turn."""
-        readers = [await self._readers.get() for _ in range(READERS)]
-        if any(connection.invalid for connection in (self._writer, *readers)):
+    async def _open_anew(self) -> None:
+        """After a fatal error, once nobody reads; the caller has the writer's turn."""
+        async with self._all_readers() as readers:
+            if not any(connection.invalid for connection in (self._writer, *readers)):
+                return  # another caller was faster
             try:
                 with translated(self.path):
-                    await anyio.to_thread.run_sync(self._disconnect, readers)
-                    await anyio.to_thread.run_sync(self._connect)
-                return
+                    await in_thread(lambda: self._disconnect(readers))
+                    await in_thread(self._connect)
             except StorageError as error:
+                # The old connections answer with an error, and the next caller tries again.
                 logger.error("the database could not be opened anew: %s", error)
-        # Another caller was faster; or these answer with an error, and the next caller tries again.
-        for reader in readers:
-            self._readers.put_nowait(reader)
 
     def _connect(self) -> None:
         if not self.path.exists():
@@ -140,18 +163,15 @@ class DuckDBDatabase:
         for reader in readers:
             self._readers.put_nowait(reader)
 
-    def _idle_readers(self) -> list[DuckDBConnection]:
-        return [self._readers.get_nowait() for _ in range(self._readers.qsize())]
-
     def _disconnect(self, readers: Sequence[DuckDBConnection]) -> None:
         for connection in (*readers, self._writer):
             connection.close()
         self._main.close()
 
-    def _copy(self, label: str) -> Path:
+    def _copy(self, label: str, readers: Sequence[DuckDBConnection]) -> Path:
         # Closing writes the log into the file. Copying while it is open would drop its lock: POSIX
         # gives up a process's locks on a file when it closes any descriptor of that file.
-        self._disconnect(self._idle_readers())
+        self._disconnect(readers)
         try:
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             target = self.path.with_name(f"{self.path.name}.{label}.{stamp}.bak")

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import anyio.to_thread
+import anyio
 import duckdb
 
 from session_buddy_skills.errors import (
@@ -20,6 +20,7 @@ from session_buddy_skills.errors import (
 )
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.queries import load_queries
+from session_buddy_skills.storage.threads import in_thread
 
 T = TypeVar("T")
 
@@ -110,7 +111,7 @@ class DuckDBConnection:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         with translated(self._path):
             try:
-                return await anyio.to_thread.run_sync(work)
+                return await in_thread(work, self._cursor.interrupt)
             except duckdb.FatalException:
                 # Whatever was committed is safe, but this process must open the file anew.
                 self.invalid = True
@@ -135,7 +136,9 @@ def _named(path: Path, message: str) -> StorageError:
         )
     if "Could not set lock" in message:
         return DatabaseHeldError(f"the database {path} is held by another process.")
-    if "not a valid DuckDB database" in message or "Is a directory" in message:
+    if "Is a directory" in message:
+        return NotADatabaseError(f"{path} is a folder, not a database; choose a file.")
+    if "not a valid DuckDB database" in message:
         return NotADatabaseError(
             f"{path} is not a DuckDB database; it was left as it is. Choose another file."
         )

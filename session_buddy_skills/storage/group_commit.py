@@ -38,6 +38,7 @@ class GroupCommit(Generic[W, R]):
         self._max_waiting = max_waiting
         self._waiting: deque[_Waiting[W, R]] = deque()
         self._writing: asyncio.Future[Sequence[R | InputError]] | None = None
+        self._rows_waiting = 0
         self._closed = False
         self.writes = 0
         self.transactions = 0
@@ -59,12 +60,14 @@ class GroupCommit(Generic[W, R]):
         """
         if self._closed:
             raise StorageError("the database is being closed; send this again later.")
-        if len(self._waiting) >= self._max_waiting:
+        if self._waiting and self._rows_waiting + size > self._max_waiting:
             raise OverloadedError(
-                f"{self._max_waiting} writes are waiting already; send this one again later."
+                f"{self._rows_waiting} invocations wait for the disk already; "
+                "send this again later."
             )
         waiting = _Waiting[W, R](write, size, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
+        self._rows_waiting += size
         self._start()
         return await waiting.answer
 
@@ -97,6 +100,7 @@ class GroupCommit(Generic[W, R]):
         ):
             group.append(self._waiting.popleft())
             rows += group[-1].size
+        self._rows_waiting -= rows
         return group
 
     def _finish(

@@ -97,14 +97,15 @@ class Ledger:
         Raises:
             ConflictError: one is stored with other content; the message gives its place.
         """
-        before = dict(self._rows)
-        known = {use: list(ids) for use, ids in self._by_use.items()}
+        before: dict[UUID, Invocation | None] = {}
         done = []
         for place, write in enumerate(writes):
+            key = write.invocation.invocation_id
+            before.setdefault(key, self._rows.get(key))
             try:
                 done.append(self.put(write))
             except InputError as error:
-                self._rows, self._by_use = before, known
+                self._restore(before)
                 raise type(error)(f"invocations[{place}]: {error}") from error
         return done
 
@@ -127,6 +128,13 @@ class Ledger:
     def _add(self, row: Invocation) -> None:
         self._rows[row.invocation_id] = row
         self._by_use.setdefault((row.session_id, row.skill_name), []).append(row.invocation_id)
+
+    def _restore(self, before: Mapping[UUID, Invocation | None]) -> None:
+        for key, row in before.items():
+            if row is not None:
+                self._rows[key] = row
+            elif added := self._rows.pop(key, None):
+                self._by_use[added.session_id, added.skill_name].remove(key)
 
     def _find(self, write: End) -> Invocation:
         if write.invocation_id is not None:
@@ -185,7 +193,8 @@ def end_times(
 ) -> tuple[datetime | None, float | None]:
     """When an invocation ended and how many seconds it ran; the one not stated follows.
 
-    `received_at` is when the end was reported as it happened; None for an account given later.
+    `received_at` is when the end was reported as it happened; None for an account given later. It
+    says nothing where the caller's clock is ahead of this one.
 
     Raises:
         InputError: it would have ended before it started.
@@ -194,10 +203,10 @@ def end_times(
         raise InputError(
             f"ended_at must not be before invoked_at {shown(invoked_at)}, not {shown(ended_at)}."
         )
-    if ended_at is None:
+    if ended_at is None and received_at is not None and received_at >= invoked_at:
         ended_at = received_at
-    if ended_at is None and duration_seconds is not None:
+    if ended_at is None and received_at is None and duration_seconds is not None:
         ended_at = invoked_at + timedelta(seconds=duration_seconds)
-    if duration_seconds is None and ended_at is not None and ended_at >= invoked_at:
+    if duration_seconds is None and ended_at is not None:
         duration_seconds = (ended_at - invoked_at).total_seconds()
     return ended_at, duration_seconds

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import anyio
+
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.database import Database
 from session_buddy_skills.storage.migrations import migrate
@@ -32,7 +34,8 @@ async def open_migrated(settings: Settings) -> tuple[Database, int]:
         ready = True
     finally:
         if not ready:
-            await database.close()
+            with anyio.CancelScope(shield=True):
+                await database.close()
     if backup:
         logger.info("before migrating, the database was copied to %s", backup)
     return database, status.version

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-_PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class Query:
 
     name: str
     text: str
-    parameters: frozenset[str]
 
 
+@cache
 def load_queries() -> Mapping[str, Query]:
     """All named statements of the shared dialect."""
     folder = resources.files(__package__) / "sql"
@@ -36,11 +36,4 @@ def load_queries() -> Mapping[str, Query]:
 def parse_queries(text: str) -> list[Query]:
     """The statements of one file, in order."""
     parts = _HEADER.split(text)
-    return [
-        Query(name, body.strip(), frozenset(_PARAMETER.findall(_without_comments(body))))
-        for name, body in zip(parts[1::2], parts[2::2], strict=True)
-    ]
-
-
-def _without_comments(text: str) -> str:
-    return re.sub(r"--.*", "", text)
+    return [Query(name, body.strip()) for name, body in zip(parts[1::2], parts[2::2], strict=True)]

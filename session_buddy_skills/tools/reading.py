@@ -60,10 +60,12 @@ READING_TOOLS = (
     ),
     service_tool(
         "export_metrics",
-        "Write everything recorded to a JSON file: summary, skills, invocations, exported_at.",
+        "Write everything recorded to a JSON file: summary, skills, invocations, exported_at. "
+        "A file of that name is replaced.",
         ExportRequest,
         Export,
         _export_metrics,
         read_only=False,
+        destructive=True,
     ),
 )

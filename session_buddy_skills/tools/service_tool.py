@@ -18,6 +18,8 @@ from session_buddy_skills.errors import InputError, SkillsError
 from session_buddy_skills.models import Request, checked
 from session_buddy_skills.service import Service
 
+logger = logging.getLogger(__name__)
+
 Call = Callable[[Service, Any], Awaitable[BaseModel]]
 
 
@@ -37,6 +39,7 @@ class ServiceTool(Tool):
         try:
             result = await self.call(service, checked(self.request, **arguments))
         except InputError as error:
+            logger.info("%s refused: %s", self.name, error)
             raise ToolError(str(error), log_level=logging.INFO) from error
         except SkillsError as error:
             raise ToolError(str(error)) from error
@@ -54,6 +57,7 @@ def service_tool(
     call: Call,
     *,
     read_only: bool,
+    destructive: bool = False,
 ) -> ServiceTool:
     """A tool of that name; all of them may be called again without a second effect."""
     return ServiceTool(
@@ -63,7 +67,7 @@ def service_tool(
         output_schema=result.model_json_schema(mode="serialization"),
         annotations=ToolAnnotations(
             read_only_hint=read_only,
-            destructive_hint=False,
+            destructive_hint=destructive,
             idempotent_hint=True,
             open_world_hint=False,
         ),

@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import anyio
 import duckdb
 import pytest
 
@@ -87,6 +89,57 @@ async def test_a_cancelled_read_gives_its_connection_back(database: DuckDBDataba
         await asyncio.gather(*tasks, return_exceptions=True)
     async with database.reading() as connection, database.reading() as other:
         assert await connection.fetch("count_invocations") == await other.fetch("count_invocations")
+
+
+async def test_a_read_that_is_cancelled_in_mid_query_leaves_no_thread_behind(
+    database: DuckDBDatabase,
+) -> None:
+    slow = "SELECT count(*) FROM range(30000) AS a(x), range(30000) AS b(y) WHERE (x * y) % 7 = 1"
+
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection.script(slow)
+            await connection.fetch("count_invocations")
+
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read(), 0.05)
+        async with database.reading() as one, database.reading() as two:
+            assert await one.fetch("count_invocations") == await two.fetch("count_invocations")
+
+
+async def test_a_write_that_is_cancelled_is_whole_or_not_there(database: DuckDBDatabase) -> None:
+    for n in range(20):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(insert_query(database, f"query {n}"), 0.001 * (n % 5))
+    await insert_query(database, "the last")
+    await database.close()
+    assert 1 <= await count_queries(database) <= 21
+
+
+async def test_close_waits_for_readers_and_refuses_what_comes_after(
+    database: DuckDBDatabase,
+) -> None:
+    async with database.reading() as connection:
+        closing = asyncio.create_task(database.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        assert await connection.fetch("count_invocations")
+    await closing
+    await database.close()
+    for use in (database.reading, database.writing):
+        with pytest.raises(StorageError, match="is closed"):
+            async with use():
+                pytest.fail("it was used")
+
+
+async def test_the_service_closes_when_its_scope_is_cancelled(tmp_path: Path) -> None:
+    settings = Settings.load(data_dir=tmp_path)
+    with anyio.move_on_after(0.2):
+        async with open_service(settings):
+            await anyio.sleep(60)
+    async with open_service(settings) as again:
+        assert (await again.health_check()).invocations == 0
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ async def test_too_many_waiting_writes_are_refused() -> None:
     writer = group_commit(disk, waiting=2)
     tasks = await submitted(writer, 0)
     tasks += await submitted(writer, 2, 4)
-    with pytest.raises(OverloadedError, match="2 writes are waiting already"):
+    with pytest.raises(OverloadedError, match="2 invocations wait for the disk already"):
         await writer.submit(6)
     disk.free.set()
     assert await asyncio.gather(*tasks) == [0, 2, 4]
