@@ -39,6 +39,7 @@ class Service:
         self._settings = settings
         self._database = database
         self._schema_version = schema_version
+        self._version = version("session-buddy-skills")
         self._started = time.monotonic()
         self._exporting = anyio.Lock()
         self._intake = Intake(settings)
@@ -120,7 +121,7 @@ class Service:
             counts = await reader.counts()
         writer = self._store.writer
         return Health(
-            version=version("session-buddy-skills"),
+            version=self._version,
             engine=self._database.engine,
             database=self._database.location,
             schema_version=self._schema_version,

@@ -1,28 +1,39 @@
-"""Records and asks through an installed command, over stdio. Run by .ci/wheel."""
+"""Records and asks through an installed command, over both transports. Run by .ci/wheel."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
+from typing import Any
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 
 async def main(command: str) -> None:
-    transport = StdioTransport(command, [], env=dict(os.environ))
-    async with Client(transport) as client:
-        start = {"session_id": "wheel", "skill_name": "pytest-run", "user_query": "run the tests"}
-        await client.call_tool("track_invocation", start)
-        await client.call_tool(
-            "complete_invocation",
-            {"session_id": "wheel", "skill_name": "pytest-run", "completed": True},
-        )
-        summary = (await client.call_tool("session_summary", {"session_id": "wheel"})).data
+    async with Client(StdioTransport(command, [], env=dict(os.environ))) as client:
+        await record(client, "stdio")
+    serve = [command, "serve", "--port", "0"]
+    with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        try:
+            url = server.stderr.readline().split("MCP on ")[1].split(",")[0]
+            async with Client(url) as client:
+                await record(client, "HTTP")
+        finally:
+            server.terminate()
+
+
+async def record(client: Client[Any], session: str) -> None:
+    use = {"session_id": session, "skill_name": "pytest-run"}
+    await client.call_tool("track_invocation", use | {"user_query": "run the tests"})
+    await client.call_tool("complete_invocation", use | {"completed": True})
+    summary = (await client.call_tool("session_summary", {"session_id": session})).data
     if summary.completed_invocations != 1:
         raise SystemExit(f"the wheel recorded {summary}")
-    sys.stdout.write("the wheel records over stdio\n")
+    sys.stdout.write(f"the wheel records over {session}\n")
 
 
 if __name__ == "__main__":
