@@ -118,6 +118,7 @@ _RULES: Mapping[str, str] = {
     "string_type": "must be text",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must have no control characters",
     "string_unicode": "must be valid Unicode text",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",

@@ -48,11 +48,14 @@ class Intake:
 
     def _put(self, request: TrackRequest | RecordRequest, outcome: Outcome) -> Put:
         stated = self._stated(request, outcome)
-        new_id = "invocation_id" not in stated
-        known: dict[str, Any] = {"invocation_id": uuid7(), "invoked_at": datetime.now(UTC)} | stated
+        known = stated.copy()
+        if new_id := "invocation_id" not in stated:
+            known["invocation_id"] = uuid7()
+        if "invoked_at" not in stated:
+            # What is told of afterwards ended by now, and so began its duration ago.
+            ago = timedelta(seconds=stated.get("duration_seconds", 0))
+            known["invoked_at"] = datetime.now(UTC) - ago
         if outcome is not Outcome.PENDING:
-            if "invoked_at" not in stated:
-                known["invoked_at"] -= timedelta(seconds=stated.get("duration_seconds", 0))
             known["ended_at"], known["duration_seconds"] = end_times(
                 known["invoked_at"], known.get("ended_at"), known.get("duration_seconds")
             )
@@ -60,11 +63,14 @@ class Intake:
 
     def _stated(self, request: Request, outcome: Outcome) -> dict[str, Any]:
         """What the request states, in the form in which it is stored."""
-        stated = request.stated() | {"outcome": outcome}
+        stated = request.stated()
+        stated["outcome"] = outcome
         stated.pop("completed", None)
         for name in ("alternatives_considered", "follow_up_actions"):
-            if name in stated:
-                stated[name] = tuple(stated[name])
+            if items := stated.get(name):
+                stated[name] = tuple(items)
+            elif items is not None:
+                stated[name] = ()
         if "user" in stated:
             stated["user"] = self._hash_user(stated["user"])
         return stated

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Self, TypeVar
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from session_buddy_skills.errors import InputError, contradiction
 from session_buddy_skills.fields import (
     CLOCK_SKEW,
+    NO_CONTROL,
     Flag,
     Instant,
     Items,
@@ -35,7 +35,6 @@ from session_buddy_skills.fields import (
     Rank,
     Rating,
     Seconds,
-    no_control_characters,
 )
 from session_buddy_skills.settings import BATCH_INVOCATIONS
 
@@ -287,9 +286,7 @@ class SkillMetricsRequest(Request):
 class ExportRequest(Request):
     """Where to write an export."""
 
-    path: Annotated[
-        str, Field(min_length=1, max_length=1_000), AfterValidator(no_control_characters)
-    ] = Field(
+    path: Annotated[str, Field(min_length=1, max_length=1_000, pattern=NO_CONTROL)] = Field(
         description="A .json file in an allowed folder; a relative path is taken from the first."
     )
 

@@ -13,6 +13,9 @@ Parameters = Mapping[str, Any]
 class Connection(Protocol):
     """One connection, used by one caller at a time, inside one transaction."""
 
+    ended_at: float
+    """When its last statement, after a transaction its COMMIT, was done; `time.perf_counter()`."""
+
     async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         """All rows of the named query."""
 

@@ -19,7 +19,7 @@ import duckdb
 
 from session_buddy_skills.errors import StorageError
 from session_buddy_skills.storage.duckdb_connection import DuckDBConnection, translated
-from session_buddy_skills.storage.threads import in_thread
+from session_buddy_skills.storage.threads import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class DuckDBDatabase:
         self._log = path.with_name(f"{path.name}.wal")
         self._checkpoint_at = CHECKPOINT_BYTES
         self._closed = False
+        self._threads = Threads(1 + READERS)
         self._writer_turn = asyncio.Lock()
         self._readers: asyncio.Queue[DuckDBConnection] = asyncio.Queue()
 
@@ -52,7 +53,7 @@ class DuckDBDatabase:
         """
         database = cls(path, memory_limit)
         with translated(path):
-            await in_thread(database._connect)
+            await database._threads.run(database._connect)
         return database
 
     @asynccontextmanager
@@ -86,7 +87,7 @@ class DuckDBDatabase:
             self._require_open()
             async with self._all_readers() as readers:
                 with translated(self.path):
-                    return str(await in_thread(lambda: self._copy(label, readers)))
+                    return str(await self._threads.run(lambda: self._copy(label, readers)))
 
     async def close(self) -> None:
         """Let go of the file, once nobody reads; what is asked afterwards is refused."""
@@ -96,7 +97,8 @@ class DuckDBDatabase:
             async with self._all_readers() as readers:
                 self._closed = True
                 with translated(self.path):
-                    await in_thread(lambda: self._disconnect(readers))
+                    await self._threads.run(lambda: self._disconnect(readers))
+            self._threads.close()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -139,8 +141,8 @@ class DuckDBDatabase:
                 return  # another caller was faster
             try:
                 with translated(self.path):
-                    await in_thread(lambda: self._disconnect(readers))
-                    await in_thread(self._connect)
+                    await self._threads.run(lambda: self._disconnect(readers))
+                    await self._threads.run(self._connect)
             except StorageError as error:
                 # The old connections answer with an error, and the next caller tries again.
                 logger.error("the database could not be opened anew: %s", error)
@@ -159,7 +161,9 @@ class DuckDBDatabase:
         # COPY, ATTACH and read_csv reach files and the network; nothing here needs them.
         self._main.execute("SET enable_external_access = false")
         self._main.execute("SET lock_configuration = true")
-        self._writer, *readers = (DuckDBConnection(cursor, self.path) for cursor in cursors)
+        self._writer, *readers = (
+            DuckDBConnection(cursor, self.path, self._threads) for cursor in cursors
+        )
         for reader in readers:
             self._readers.put_nowait(reader)
 

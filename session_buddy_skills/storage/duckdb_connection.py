@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from session_buddy_skills.errors import (
 )
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.queries import load_queries
-from session_buddy_skills.storage.threads import in_thread
+from session_buddy_skills.storage.threads import Threads
 
 T = TypeVar("T")
 
@@ -33,8 +34,10 @@ class DuckDBConnection:
     cross together.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, path: Path, threads: Threads) -> None:
         self.invalid = False
+        self.ended_at = 0.0
+        self._threads = threads
         self._cursor = cursor
         self._path = path
         self._queries = load_queries()
@@ -91,7 +94,9 @@ class DuckDBConnection:
         for text, values in before:
             # Errors come with fetching, and an unfetched result would block the connection.
             self._cursor.execute(text, dict(values)).fetchall()
-        return self._cursor.execute(last, dict(parameters))
+        result = self._cursor.execute(last, dict(parameters))
+        self.ended_at = time.perf_counter()
+        return result
 
     def _rows(self, values: list[tuple[object, ...]]) -> list[Row]:
         names = [column[0] for column in self._cursor.description or ()]
@@ -111,7 +116,7 @@ class DuckDBConnection:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         with translated(self._path):
             try:
-                return await in_thread(work, self._cursor.interrupt)
+                return await self._threads.run(work, self._cursor.interrupt)
             except duckdb.FatalException:
                 # Whatever was committed is safe, but this process must open the file anew.
                 self.invalid = True

@@ -17,8 +17,17 @@ from session_buddy_skills.errors import InputError, OverloadedError, StorageErro
 W = TypeVar("W")
 R = TypeVar("R")
 
-Commit = Callable[[Sequence[W]], Awaitable[Sequence[R | InputError]]]
-"""Writes in, in one transaction; out comes what became of each."""
+
+@dataclass(slots=True)
+class Committed(Generic[R]):
+    """What became of each write of a group, and when it was on disk (`time.perf_counter()`)."""
+
+    results: Sequence[R | InputError]
+    on_disk_at: float
+
+
+Commit = Callable[[Sequence[W]], Awaitable[Committed[R]]]
+"""Writes in, in one transaction."""
 
 
 @dataclass(slots=True)
@@ -37,7 +46,7 @@ class GroupCommit(Generic[W, R]):
         self._rows_per_commit = rows_per_commit
         self._max_waiting = max_waiting
         self._waiting: deque[_Waiting[W, R]] = deque()
-        self._writing: asyncio.Future[Sequence[R | InputError]] | None = None
+        self._writing: asyncio.Future[Committed[R]] | None = None
         self._rows_waiting = 0
         self._closed = False
         self.writes = 0
@@ -103,17 +112,16 @@ class GroupCommit(Generic[W, R]):
         self._rows_waiting -= rows
         return group
 
-    def _finish(
-        self, group: list[_Waiting[W, R]], commit: asyncio.Future[Sequence[R | InputError]]
-    ) -> None:
+    def _finish(self, group: list[_Waiting[W, R]], commit: asyncio.Future[Committed[R]]) -> None:
         if commit.cancelled():
             interrupted = StorageError("the write was interrupted; send it again.")
             self._answer(group, [interrupted] * len(group))
         elif error := commit.exception():
             self._answer(group, [error] * len(group))
         else:
-            self._count(group)
-            self._answer(group, commit.result())
+            committed = commit.result()
+            self._count(group, committed.on_disk_at)
+            self._answer(group, committed.results)
         self._writing = None
         self._start()
 
@@ -126,8 +134,7 @@ class GroupCommit(Generic[W, R]):
             else:
                 waiting.answer.set_result(result)
 
-    def _count(self, group: list[_Waiting[W, R]]) -> None:
-        now = time.perf_counter()
+    def _count(self, group: list[_Waiting[W, R]], on_disk_at: float) -> None:
         self.transactions += 1
         self.writes += len(group)
-        self.seconds_waited += sum(now - waiting.since for waiting in group)
+        self.seconds_waited += sum(on_disk_at - waiting.since for waiting in group)

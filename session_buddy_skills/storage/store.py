@@ -5,46 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from operator import attrgetter
+from dataclasses import asdict
 from uuid import UUID
 
-from pydantic_core import to_json
+from pydantic import TypeAdapter
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.models import END_FIELDS, Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.group_commit import GroupCommit
+from session_buddy_skills.storage.group_commit import Committed, GroupCommit
 from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
 
 ROWS_PER_COMMIT = 5_000
 ROWS_PER_READ = 5_000
 
-_ATTRIBUTES = {
-    "invocation_id": "invocation_id",
-    "session_id": "session_id",
-    "skill_name": "skill_name",
-    "invoked_at": "invoked_at",
-    "ended_at": "ended_at",
-    "outcome": "outcome",
-    "duration_seconds": "duration_seconds",
-    "query_id": "user_query",
-    "alternatives_considered": "alternatives_considered",
-    "selection_rank": "selection_rank",
-    "follow_up_actions": "follow_up_actions",
-    "error_type": "error_type",
-    "workflow_path": "workflow_path",
-    "workflow_phase": "workflow_phase",
-    "workflow_step_id": "workflow_step_id",
-    "project": "project",
-    "user_hash": "user",
-    "source": "source",
-    "rating": "rating",
-}
-"""The columns of skill_invocation, and the attribute of `Invocation` that each holds."""
-_COLUMNS = tuple(_ATTRIBUTES)
-_VALUES = attrgetter(*_ATTRIBUTES.values())
-_END_COLUMNS = ("invocation_id", "outcome", *END_FIELDS)
-_END_VALUES = attrgetter(*_END_COLUMNS)
+_ROWS = TypeAdapter(list[Invocation])
+_END = {"invocation_id", "outcome", *END_FIELDS}
 
 
 class InvocationStore:
@@ -76,13 +52,13 @@ class InvocationStore:
         async with self.database.reading() as connection:
             yield InvocationReader(connection)
 
-    async def _commit(self, writes: Sequence[Write]) -> list[list[Written] | InputError]:
+    async def _commit(self, writes: Sequence[Write]) -> Committed[list[Written]]:
         async with self.database.writing() as connection:
             ledger = Ledger(await _stored(connection, writes))
             results = [_apply(ledger, write) for write in writes]
             await _insert(connection, ledger.inserted)
             await _end(connection, ledger.updated)
-        return results
+        return Committed(results, connection.ended_at)
 
 
 class InvocationReader:
@@ -169,14 +145,21 @@ def _from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
     return Invocation.from_row(row)
 
 
-async def _insert(connection: Connection, rows: Sequence[Invocation]) -> None:
+async def _insert(connection: Connection, rows: list[Invocation]) -> None:
     ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
     await _insert_queries(connection, ids)
-    records = [dict(zip(_COLUMNS, _VALUES(row), strict=True)) for row in rows]
-    for record in records:
-        if query := record["query_id"]:
-            record["query_id"] = ids[query]
-    await _execute(connection, "insert_invocation", "insert_invocations", records)
+    query_ids = [str(ids[row.user_query]) if row.user_query else None for row in rows]
+    if len(rows) == 1:
+        record = asdict(rows[0])
+        record["user_hash"] = record.pop("user")
+        record["query_id"] = query_ids[0]
+        del record["user_query"]
+        await connection.execute("insert_invocation", record)
+    elif rows:
+        text = _ROWS.dump_json(rows, exclude={"__all__": {"user_query"}}, exclude_none=True)
+        await connection.execute(
+            "insert_invocations", {"rows": text.decode(), "query_ids": query_ids}
+        )
 
 
 async def _insert_queries(connection: Connection, ids: dict[str, UUID]) -> None:
@@ -188,18 +171,10 @@ async def _insert_queries(connection: Connection, ids: dict[str, UUID]) -> None:
         await connection.execute("insert_queries", lists)
 
 
-async def _end(connection: Connection, rows: Sequence[Invocation]) -> None:
-    records = [dict(zip(_END_COLUMNS, _END_VALUES(row), strict=True)) for row in rows]
-    await _execute(connection, "end_invocation", "end_invocations", records)
-
-
-async def _execute(connection: Connection, one: str, many: str, records: list[Row]) -> None:
-    if len(records) == 1:
-        await connection.execute(one, records[0])
-    elif records:
-        await connection.execute(many, {"rows": _json(records)})
-
-
-def _json(rows: list[Row]) -> str:
-    given = [{name: value for name, value in row.items() if value is not None} for row in rows]
-    return to_json(given).decode()
+async def _end(connection: Connection, rows: list[Invocation]) -> None:
+    if len(rows) == 1:
+        record = {name: getattr(rows[0], name) for name in _END}
+        await connection.execute("end_invocation", record)
+    elif rows:
+        text = _ROWS.dump_json(rows, include={"__all__": _END}, exclude_none=True)
+        await connection.execute("end_invocations", {"rows": text.decode()})

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
 
 from session_buddy_skills.errors import InputError, OverloadedError, StorageError
-from session_buddy_skills.storage.group_commit import GroupCommit
+from session_buddy_skills.storage.group_commit import Committed, GroupCommit
 
 
 class Disk:
@@ -17,12 +18,13 @@ class Disk:
         self.free = asyncio.Event()
         self.failure: Exception | None = None
 
-    async def commit(self, writes: Sequence[int]) -> list[int | InputError]:
+    async def commit(self, writes: Sequence[int]) -> Committed[int]:
         await self.free.wait()
         if self.failure:
             raise self.failure
         self.groups.append(list(writes))
-        return [InputError("odd") if write % 2 else write for write in writes]
+        results = [InputError("odd") if write % 2 else write for write in writes]
+        return Committed(results, time.perf_counter())
 
 
 def group_commit(disk: Disk, rows: int = 100, waiting: int = 1_000) -> GroupCommit[int, int]:

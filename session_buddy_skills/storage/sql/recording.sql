@@ -69,15 +69,16 @@ VALUES (
 );
 
 -- name: insert_invocations
--- $rows: a JSON array of objects, what is missing in one being null.
+-- $rows: a JSON array of objects, what is missing in one being null; $query_ids: a list as long.
 INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
-    query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
-    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating
+    alternatives_considered, selection_rank, follow_up_actions, error_type, workflow_path,
+    workflow_phase, workflow_step_id, project, user_hash, source, rating, query_id
 )
-SELECT row.*
+SELECT row.*, query_id
 FROM (
-    SELECT unnest(from_json(CAST($rows AS JSON), '[{
+    SELECT
+        unnest(from_json(CAST($rows AS JSON), '[{
         "invocation_id": "UUID",
         "session_id": "VARCHAR",
         "skill_name": "VARCHAR",
@@ -85,7 +86,6 @@ FROM (
         "ended_at": "TIMESTAMPTZ",
         "outcome": "VARCHAR",
         "duration_seconds": "DOUBLE",
-        "query_id": "UUID",
         "alternatives_considered": ["VARCHAR"],
         "selection_rank": "INTEGER",
         "follow_up_actions": ["VARCHAR"],
@@ -94,10 +94,11 @@ FROM (
         "workflow_phase": "VARCHAR",
         "workflow_step_id": "VARCHAR",
         "project": "VARCHAR",
-        "user_hash": "VARCHAR",
+        "user": "VARCHAR",
         "source": "VARCHAR",
         "rating": "INTEGER"
-    }]')) AS row
+    }]')) AS row,
+        unnest(CAST($query_ids AS UUID[])) AS query_id
 ) AS new;
 
 -- name: end_invocation
