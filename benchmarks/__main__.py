@@ -13,10 +13,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, http_clients, million, recording
+from benchmarks import cold_start, http_clients, million, recording, reference
 from benchmarks.figures import Figure
 
 PARTS = {
+    "reference": reference.measure,
     "recording": recording.measure,
     "http": http_clients.measure,
     "cold-start": cold_start.measure,

@@ -37,7 +37,7 @@ async def measure() -> list[Figure]:
         Figure(f"calls by {CLIENTS} HTTP clients", writes / wall, "/s"),
         Figure("call over HTTP, p50", p50([one for some in taken for one in some]) * 1e3, "ms"),
         Figure("call over HTTP, mean", whole * 1e3, "ms"),
-        Figure("of it storage, mean", waited * 1e3, "ms"),
+        Figure("of it until on disk, mean", waited * 1e3, "ms"),
         Figure("storage share of a call", 100 * waited / whole, "%", "<= 20"),
     ]
 

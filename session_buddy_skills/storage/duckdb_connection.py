@@ -6,8 +6,9 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import duckdb
@@ -26,6 +27,13 @@ from session_buddy_skills.storage.threads import Threads
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Queued:
+    text: str
+    parameters: dict[str, Any] | None = None
+    """Those of a named query; None for a script, which may have many statements."""
+
+
 class DuckDBConnection:
     """One cursor, used by one caller at a time.
 
@@ -41,7 +49,8 @@ class DuckDBConnection:
         self._cursor = cursor
         self._path = path
         self._queries = load_queries()
-        self._queued: list[tuple[str, Parameters]] = []
+        self._parsed: dict[str, duckdb.Statement] = {}
+        self._queued: list[_Queued] = []
 
     async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         self._queue(query, parameters)
@@ -59,7 +68,7 @@ class DuckDBConnection:
         self._queue(query, parameters)
 
     async def script(self, text: str) -> None:
-        self._queued.append((text, {}))
+        self._queued.append(_Queued(text))
 
     async def flush(self) -> None:
         """Run what waits."""
@@ -68,11 +77,11 @@ class DuckDBConnection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        self._queued = [("BEGIN TRANSACTION", {})]
+        self._queued = [_Queued("BEGIN TRANSACTION")]
         committed = False
         try:
             yield
-            self._queued.append(("COMMIT", {}))
+            self._queued.append(_Queued("COMMIT"))
             await self.flush()
             committed = True
         finally:
@@ -85,18 +94,26 @@ class DuckDBConnection:
         self._cursor.close()
 
     def _queue(self, query: str, parameters: Parameters | None) -> None:
-        self._queued.append((self._queries[query].text, parameters or {}))
+        self._queued.append(_Queued(self._queries[query].text, dict(parameters or {})))
 
     def _run_queued(self) -> duckdb.DuckDBPyConnection:
         """Run what waits; the result is that of the last statement, and is yet to be fetched."""
-        *before, (last, parameters) = self._queued
+        *before, last = self._queued
         self._queued = []
-        for text, values in before:
+        for one in before:
             # Errors come with fetching, and an unfetched result would block the connection.
-            self._cursor.execute(text, dict(values)).fetchall()
-        result = self._cursor.execute(last, dict(parameters))
+            self._run(one).fetchall()
+        result = self._run(last)
         self.ended_at = time.perf_counter()
         return result
+
+    def _run(self, one: _Queued) -> duckdb.DuckDBPyConnection:
+        if one.parameters is None:
+            return self._cursor.execute(one.text)
+        # Parsing is a sixth of a small statement's time, so a named query is parsed once.
+        if one.text not in self._parsed:
+            [self._parsed[one.text]] = self._cursor.extract_statements(one.text)
+        return self._cursor.execute(self._parsed[one.text], one.parameters)
 
     def _rows(self, values: list[tuple[object, ...]]) -> list[Row]:
         names = [column[0] for column in self._cursor.description or ()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import fields
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -20,6 +20,8 @@ ROWS_PER_COMMIT = 5_000
 ROWS_PER_READ = 5_000
 
 _ROWS = TypeAdapter(list[Invocation])
+_PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query"}
+"""The fields that are columns of the same name."""
 _END = {"invocation_id", "outcome", *END_FIELDS}
 
 
@@ -150,10 +152,8 @@ async def _insert(connection: Connection, rows: list[Invocation]) -> None:
     await _insert_queries(connection, ids)
     query_ids = [str(ids[row.user_query]) if row.user_query else None for row in rows]
     if len(rows) == 1:
-        record = asdict(rows[0])
-        record["user_hash"] = record.pop("user")
-        record["query_id"] = query_ids[0]
-        del record["user_query"]
+        record = {name: getattr(rows[0], name) for name in _PLAIN}
+        record |= {"user_hash": rows[0].user, "query_id": query_ids[0]}
         await connection.execute("insert_invocation", record)
     elif rows:
         text = _ROWS.dump_json(rows, exclude={"__all__": {"user_query"}}, exclude_none=True)
