@@ -62,6 +62,8 @@ class Ledger:
     @property
     def inserted(self) -> list[Invocation]:
         """Invocations that the writes added."""
+        if not self._stored:
+            return list(self._rows.values())
         return [row for key, row in self._rows.items() if key not in self._stored]
 
     @property
@@ -76,7 +78,7 @@ class Ledger:
             ConflictError: it is stored with other content.
         """
         new = write.invocation
-        stored = self._rows.get(new.invocation_id)
+        stored = None if write.new_id else self._rows.get(new.invocation_id)
         if stored is None:
             self._add(new)
             return Written(new, new=True, changed=True)
@@ -100,12 +102,14 @@ class Ledger:
         before: dict[UUID, Invocation | None] = {}
         done = []
         for place, write in enumerate(writes):
-            key = write.invocation.invocation_id
-            before.setdefault(key, self._rows.get(key))
+            if not write.new_id:
+                key = write.invocation.invocation_id
+                before.setdefault(key, self._rows.get(key))
             try:
                 done.append(self.put(write))
             except InputError as error:
-                self._restore(before)
+                made_here = {one.invocation.invocation_id: None for one in done if one.new}
+                self._restore(made_here | before)
                 raise type(error)(f"invocations[{place}]: {error}") from error
         return done
 
