@@ -53,7 +53,9 @@ class DuckDBDatabase:
         """
         database = cls(path, memory_limit)
         with translated(path):
-            await database._threads.run(database._connect)
+            readers = await database._threads.run(database._connect)
+        for reader in readers:
+            database._readers.put_nowait(reader)
         return database
 
     @asynccontextmanager
@@ -106,14 +108,13 @@ class DuckDBDatabase:
 
     @asynccontextmanager
     async def _all_readers(self) -> AsyncIterator[list[DuckDBConnection]]:
-        """Every reading connection, or those that took their place."""
+        """Every reading connection; those that are in the list at the end are used from then on."""
         readers = [await self._readers.get() for _ in range(READERS)]
         try:
             yield readers
         finally:
-            if self._readers.empty():
-                for reader in readers:
-                    self._readers.put_nowait(reader)
+            for reader in readers:
+                self._readers.put_nowait(reader)
 
     async def _checkpoint_when_due(self) -> None:
         """Write the log into the file, apart from any commit.
@@ -142,12 +143,13 @@ class DuckDBDatabase:
             try:
                 with translated(self.path):
                     await self._threads.run(lambda: self._disconnect(readers))
-                    await self._threads.run(self._connect)
+                    readers[:] = await self._threads.run(self._connect)
             except StorageError as error:
                 # The old connections answer with an error, and the next caller tries again.
                 logger.error("the database could not be opened anew: %s", error)
 
-    def _connect(self) -> None:
+    def _connect(self) -> list[DuckDBConnection]:
+        """Open the file and the writing connection, and answer with those for reading."""
         if not self.path.exists():
             _create(self.path)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -164,19 +166,23 @@ class DuckDBDatabase:
         self._writer, *readers = (
             DuckDBConnection(cursor, self.path, self._threads) for cursor in cursors
         )
-        for reader in readers:
-            self._readers.put_nowait(reader)
+        return readers
 
     def _disconnect(self, readers: Sequence[DuckDBConnection]) -> None:
         for connection in (*readers, self._writer):
             connection.close()
         self._main.close()
 
-    def _copy(self, label: str, readers: Sequence[DuckDBConnection]) -> Path:
+    def _copy(self, label: str, readers: list[DuckDBConnection]) -> Path:
         # Closing writes the log into the file. Copying while it is open would drop its lock: POSIX
         # gives up a process's locks on a file when it closes any descriptor of that file.
         self._disconnect(readers)
         try:
+            if self._log.exists():
+                raise StorageError(
+                    f"{self.path} cannot be copied: its log {self._log.name} could not be written "
+                    "into it. Make room on its disk first."
+                )
             stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             target = self.path.with_name(f"{self.path.name}.{label}.{stamp}.bak")
             partial_copy = target.with_name(f"{target.name}.part")
@@ -189,7 +195,7 @@ class DuckDBDatabase:
                 partial_copy.unlink(missing_ok=True)
             return target
         finally:
-            self._connect()
+            readers[:] = self._connect()
 
 
 def _create(path: Path) -> None:
