@@ -191,6 +191,28 @@ async def test_a_full_disk_is_said_and_survived(full_disk: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_no_copy_is_made_without_the_log(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small", mebibytes=40) as folder:
+        database = await DuckDBDatabase.open(folder / "skills.duckdb")
+        await migrate(database)
+        for n in range(600):
+            await insert_query(database, f"{n} {os.urandom(9_000).hex()}")
+        ballast = folder / "ballast"
+        with suppress(OSError), ballast.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"x" * 4_096)
+        with pytest.raises(StorageError, match=r"cannot be copied: its log skills\.duckdb\.wal"):
+            await database.backup("full")
+        ballast.unlink()
+        copy = Path(await database.backup("room"))
+        await database.close()
+        assert await count_queries(database) == 600
+        database.path.unlink()
+        copy.rename(database.path)
+        assert await count_queries(database) == 600
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mebibytes", [21, 34])
 async def test_a_disk_that_fills_while_the_log_is_moved_loses_and_invents_nothing(
     tmp_path: Path, mebibytes: int
