@@ -13,13 +13,18 @@ from fastmcp.client.transports import StdioTransport
 
 
 async def main(command: str) -> None:
-    async with Client(StdioTransport(command, [], env=dict(os.environ))) as client:
+    async with Client(
+        StdioTransport(command, [], env=dict(os.environ), keep_alive=False)
+    ) as client:
         await record(client, "stdio")
     serve = [command, "serve", "--port", "0"]
     with subprocess.Popen(serve, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         try:
-            url = server.stderr.readline().split("MCP on ")[1].split(",")[0]
+            line = server.stderr.readline()
+            if "MCP on " not in line:
+                raise SystemExit(f"the wheel does not serve: {line}")
+            url = line.split("MCP on ")[1].split(",")[0]
             async with Client(url) as client:
                 await record(client, "HTTP")
         finally:
