@@ -1,4 +1,4 @@
-"""How fast this machine is just now; it is shared, and the other figures move with it."""
+"""What a bare loop and bare DuckDB take here just now, to set the other figures beside."""
 
 from __future__ import annotations
 
