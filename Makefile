@@ -5,12 +5,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 NODE_TOOLS := tests/node/node_modules/.installed
 
-.PHONY: install serve check test quick bench docs constraints clean
+.PHONY: install serve serve-postgres check test quick bench docs constraints clean
 
 install: $(VENV)/.installed  ## the environment alone, in .venv
 
 serve: $(VENV)/.installed  ## the MCP server on http://127.0.0.1:8678/mcp
 	$(BIN)/session-buddy-skills serve
+
+serve-postgres: $(VENV)/.postgres-installed  ## the same on a PostgreSQL of its own, for trying it out
+	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.postgresql
 
 check: $(VENV)/.test-installed  ## lint, format, types
 	$(BIN)/ruff check .
@@ -40,6 +43,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.postgres-installed: $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[postgres-trial]'
 	touch $@
 
 $(VENV)/.test-installed: $(VENV)/.installed

@@ -54,6 +54,33 @@ What is longer is refused, never cut.
 |---|---|
 """
 
+POSTGRESQL = """
+## Your own PostgreSQL
+
+`make serve-postgres` starts one to try it out with, which goes when it ends. To use yours (14 or
+newer; tested with 18), with [pgvector](https://github.com/pgvector/pgvector) installed on it:
+
+```console
+$ createdb skills
+$ pip install 'session-buddy-skills[postgres]'
+$ export SESSION_BUDDY_SKILLS_DATABASE=postgresql://skills@db.example.com/skills
+$ session-buddy-skills db migrate
+schema version 2
+```
+
+- The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what else
+  libpq knows. Leave the password to `~/.pgpass` or `PGPASSWORD`; where it is in the address it is not
+  shown or logged.
+- The user must own the database or its schema: the server makes its tables by itself, at start, and
+  refuses a schema that holds those of another program. For a schema of its own in a shared database,
+  make the schema and add `?options=-csearch_path%3Dskills`.
+- Any number of servers may share it, started at any time. All need the same `USER_KEY` if users are
+  recorded. Each takes up to four connections.
+- Connect directly, or through a pooler that keeps sessions (PgBouncer's `pool_mode=session`).
+- Copies are made with PostgreSQL's own tools; `db backup` is for DuckDB. Copy it before
+  `db rollback`, which makes no copy there.
+"""
+
 EXIT_CODES = """
 ## Exit codes
 
@@ -63,10 +90,10 @@ EXIT_CODES = """
 | 2 | the command line is wrong |
 | 65 | an option is not valid, or the file is not a DuckDB database of a schema known here |
 | 65 | `db check` found faults |
-| 69 | the server cannot listen on the address |
+| 69 | the server cannot listen on the address, or PostgreSQL cannot be reached |
 | 70 | anything else |
 | 74 | the database cannot be read or written, or the disk is full |
-| 75 | another process holds the database |
+| 75 | another process holds the database, or the lock of a migration |
 | 77 | the database may not be opened for writing |
 | 78 | a variable is wrong |
 """
@@ -153,10 +180,10 @@ def bounds(field: Schema, low: str, high: str) -> str:
 
 
 def configuration_page() -> str:
-    """Every variable and every limit."""
+    """Every variable, every limit, and how to use a PostgreSQL."""
     rows = "".join(variable_rows())
     limits = "".join(limit_rows())
-    return f"{CONFIGURATION_HEAD}{rows}{LIMITS_HEAD}{limits}{EXIT_CODES}"
+    return f"{CONFIGURATION_HEAD}{rows}{LIMITS_HEAD}{limits}{POSTGRESQL}{EXIT_CODES}"
 
 
 def variable_rows() -> Iterable[str]:

@@ -72,6 +72,30 @@ class StorageFullError(StorageError):
     """The disk is full; nothing of this write was stored."""
 
 
+class DatabaseUnreachableError(StorageError):
+    """The database server cannot be reached; send this again later."""
+
+    exit_code = 69
+
+
+class ConnectionLostError(StorageError):
+    """The connection to the database server was lost; what was being written may be stored."""
+
+    exit_code = 69
+
+
+class ContentionError(StorageError):
+    """Others were writing the same invocations; nothing of this write was stored."""
+
+    exit_code = 75
+
+
+class StatementTimeoutError(StorageError):
+    """The database took too long, or waited too long for a lock; nothing was stored."""
+
+    exit_code = 75
+
+
 class OverloadedError(StorageError):
     """Too many writes are waiting; send this one again later."""
 
@@ -91,7 +115,7 @@ class DatabaseAccessError(StorageError):
 
 
 class NotADatabaseError(StorageError):
-    """The file is not a DuckDB database."""
+    """There is something else where the database should be."""
 
     exit_code = 65
 

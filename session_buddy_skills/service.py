@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from session_buddy_skills.results import (
     Health,
     Receipt,
     SessionSummary,
+    SkillMetrics,
     SkillMetricsAnswer,
     WriteStatistics,
 )
@@ -28,7 +30,7 @@ from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.database import Database
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
-from session_buddy_skills.storage.store import InvocationStore
+from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.tracking import Run
 
 
@@ -44,6 +46,11 @@ class Service:
         self._exporting = anyio.Lock()
         self._intake = Intake(settings)
         self._store = InvocationStore(database, max_waiting=settings.max_pending_writes)
+
+    @property
+    def location(self) -> str:
+        """Where the database is, without what a password may be in."""
+        return self._database.location
 
     async def track_invocation(self, request: TrackRequest) -> Receipt:
         """Record that a use of a skill has started; it is on disk when this answers.
@@ -91,15 +98,17 @@ class Service:
 
     async def session_summary(self, session_id: str) -> SessionSummary:
         """What one session did; with a `reason` if nothing is known of it."""
-        async with self._store.reader() as reader:
-            return session_report(session_id, await reader.skills_of_session(session_id))
+        rows = await self._store.read(lambda reader: reader.skills_of_session(session_id))
+        return session_report(session_id, rows)
 
     async def skill_metrics(self, skill_name: str | None = None) -> SkillMetricsAnswer:
         """Metrics of one skill or of all, most used first; with a `reason` if there are none."""
-        async with self._store.reader() as reader:
+
+        async def report(reader: InvocationReader) -> list[SkillMetrics]:
             rows = await reader.metrics(skill_name)
-            skills = skill_reports(rows, await reader.breakdown(skill_name))
-        if skills:
+            return skill_reports(rows, await reader.breakdown(skill_name))
+
+        if skills := await self._store.read(report):
             return SkillMetricsAnswer(skills=skills)
         return SkillMetricsAnswer(skills=[], reason="no_such_skill" if skill_name else "no_history")
 
@@ -112,18 +121,17 @@ class Service:
         """
         target = target_file(path, self._settings.export_folders)
         # One at a time: an export holds a connection for as long as it takes.
-        async with self._exporting, self._store.reader() as reader:
-            return await export_to_file(target, reader)
+        async with self._exporting:
+            return await self._store.read(partial(export_to_file, target))
 
     async def health_check(self) -> Health:
         """Whether the database answers, and what it holds."""
-        async with self._store.reader() as reader:
-            counts = await reader.counts()
+        counts = await self._store.read(InvocationReader.counts)
         writer = self._store.writer
         return Health(
             version=self._version,
             engine=self._database.engine,
-            database=self._database.location,
+            database=self.location,
             schema_version=self._schema_version,
             invocations=counts["total_invocations"],
             pending_invocations=counts["pending_invocations"],

@@ -65,7 +65,10 @@ class Settings(BaseSettings):
     )
     database: str | None = Field(
         default=None,
-        description="The database: a path or duckdb:///path. Default: skills.duckdb in DATA_DIR.",
+        description=(
+            "The database: a path, duckdb:///path or postgresql://user@host/name. "
+            "Default: skills.duckdb in DATA_DIR."
+        ),
     )
     host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
     port: int = Field(
@@ -93,6 +96,20 @@ class Settings(BaseSettings):
     )
     memory_limit: Annotated[str, AfterValidator(_size)] = Field(
         default="1GB", description="Most memory that DuckDB takes before it goes to disk."
+    )
+    connect_timeout: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=60,
+        allow_inf_nan=False,
+        description="Most seconds that a call waits for a connection to PostgreSQL.",
+    )
+    statement_timeout: float = Field(
+        default=30.0,
+        ge=0.1,
+        le=3_600,
+        allow_inf_nan=False,
+        description="Most seconds that PostgreSQL may take for one statement, locks included.",
     )
     max_pending_writes: int = Field(
         default=10_000,
@@ -127,14 +144,21 @@ class Settings(BaseSettings):
             raise contradiction(
                 "database must be a file, not :memory:, since nothing kept there would last"
             )
-        if "://" in self.database and not re.fullmatch(r"duckdb:///[^?#]+", self.database):
-            # Not shown whole: an address of another engine may carry a password.
+        known = self.engine == "postgresql" or re.fullmatch(r"duckdb:///[^?#]+", self.database)
+        if "://" in self.database and not known:
+            # Not shown whole: an address may carry a password.
             scheme = self.database.split("://")[0]
             raise contradiction(
-                "database must be a path or duckdb:///path, "
+                "database must be a path, duckdb:///path or postgresql://user@host/name, "
                 f"not another kind of {scheme}:// address"
             )
         return self
+
+    @property
+    def engine(self) -> Literal["duckdb", "postgresql"]:
+        """What keeps the database."""
+        scheme = (self.database or "").split("://")[0]
+        return "postgresql" if scheme in ("postgresql", "postgres") else "duckdb"
 
     @property
     def database_path(self) -> Path:

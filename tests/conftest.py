@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,7 +18,10 @@ from fastmcp.client.transports import FastMCPTransport
 from session_buddy_skills.app import build_app
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import PREFIX, Settings
+from tests.databases import TEMPLATE, postgresql_with_template
+from tests.postgresql import PostgreSQL
 
+NewSettings = Callable[..., Settings]
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "session_buddy_skills")
 
@@ -30,9 +33,45 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for the whole run; who stops it has one of its own."""
+    with postgresql_with_template() as server:
+        yield server
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """What uses this runs on each engine."""
+    return str(request.param)
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings.load(data_dir=tmp_path / "data")
+def new_settings(
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[NewSettings]:
+    """Makes settings with a new database of the engine; empty ones have no schema yet."""
+    server: PostgreSQL | None = None
+    if engine == "postgresql":
+        server = request.getfixturevalue("postgresql")
+    clones: list[str] = []
+
+    def new(name: str = "data", *, empty: bool = False) -> Settings:
+        folder = tmp_path / name
+        if server is None:
+            return Settings.load(data_dir=folder)
+        clones.append(server.clone("template1" if empty else TEMPLATE))
+        return Settings.load(data_dir=folder, database=server.url(clones[-1]))
+
+    yield new
+    if server is not None:
+        for clone in clones:
+            server.drop(clone)
+
+
+@pytest.fixture
+def settings(new_settings: NewSettings) -> Settings:
+    return new_settings()
 
 
 @pytest.fixture

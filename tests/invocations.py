@@ -6,8 +6,9 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.models import BatchRequest, Invocation, checked
 from session_buddy_skills.service import Service
+from session_buddy_skills.storage.store import InvocationReader
 
 ENDED = ["completed", "failed", "abandoned", "unknown"]
 
@@ -37,6 +38,15 @@ def invocations(n: int = 700) -> list[dict[str, Any]]:
                 one["error_type"] = source.choice(["builtins.ValueError", "E", None])
         made.append(one)
     return made
+
+
+async def all_invocations(service: Service) -> list[Invocation]:
+    """Everything that is stored, oldest first."""
+
+    async def read(reader: InvocationReader) -> list[Invocation]:
+        return [one async for some in reader.invocations() for one in some]
+
+    return await service._store.read(read)
 
 
 async def record(service: Service, made: list[dict[str, Any]]) -> None:

@@ -167,14 +167,14 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, command: list[str]) 
         (
             "database",
             "mysql://h/d",
-            "SESSION_BUDDY_SKILLS_DATABASE must be a path or duckdb:///path, "
-            "not another kind of mysql:// address.",
+            "SESSION_BUDDY_SKILLS_DATABASE must be a path, duckdb:///path or "
+            "postgresql://user@host/name, not another kind of mysql:// address.",
         ),
         (
             "database",
             "duckdb://data/x.db",
-            "SESSION_BUDDY_SKILLS_DATABASE must be a path or duckdb:///path, "
-            "not another kind of duckdb:// address.",
+            "SESSION_BUDDY_SKILLS_DATABASE must be a path, duckdb:///path or "
+            "postgresql://user@host/name, not another kind of duckdb:// address.",
         ),
         (
             "database",

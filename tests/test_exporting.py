@@ -8,7 +8,7 @@ import pytest
 from session_buddy_skills.errors import StorageError
 from session_buddy_skills.models import BatchRequest, Invocation, checked
 from session_buddy_skills.service import Service, open_service
-from session_buddy_skills.settings import Settings
+from tests.conftest import NewSettings
 from tests.invocations import invocations, record
 
 
@@ -35,12 +35,12 @@ async def test_export_of_nothing_is_whole(service: Service) -> None:
 
 
 async def test_an_export_recorded_elsewhere_is_the_same_record(
-    service: Service, tmp_path: Path
+    service: Service, new_settings: NewSettings
 ) -> None:
     await record(service, invocations())
     first = await service.export_metrics(Path("all.json"))
     whole = json.loads(Path(first.path).read_text())["invocations"]
-    async with open_service(Settings.load(data_dir=tmp_path / "other")) as other:
+    async with open_service(new_settings("other")) as other:
         await other.record_invocations(checked(BatchRequest, invocations=whole))
         second = await other.export_metrics(Path("all.json"))
     assert json.loads(Path(second.path).read_text())["invocations"] == whole

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, given, settings
+import hypothesis
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.models import (
     BatchRequest,
     CompleteRequest,
-    Invocation,
     TrackRequest,
     checked,
 )
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from tests.conftest import NewSettings
+from tests.invocations import all_invocations
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 IDS = [UUID(int=n) for n in range(1, 6)]
@@ -142,29 +142,29 @@ operations = st.one_of(
 groups = st.lists(st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=6)
 
 
-@settings(
+@hypothesis.settings(
     max_examples=150,
     deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,  # each example asks it for a database of its own
+    ],
 )
 @given(groups)
 def test_any_interleaving_leads_to_the_state_of_the_model(
-    groups: list[list[tuple[Any, ...]]],
+    new_settings: NewSettings, groups: list[list[tuple[Any, ...]]]
 ) -> None:
-    asyncio.run(check(groups))
+    asyncio.run(check(new_settings(uuid4().hex), groups))
 
 
-async def check(groups: list[list[tuple[Any, ...]]]) -> None:
+async def check(settings: Settings, groups: list[list[tuple[Any, ...]]]) -> None:
     model = Model()
-    with tempfile.TemporaryDirectory() as folder:
-        async with open_service(Settings.load(data_dir=Path(folder))) as service:
-            for group in groups:
-                taken = await asyncio.gather(*(send(service, one) for one in group))
-                assert taken == [model.apply(one) for one in group]
-            rows: dict[UUID, Invocation] = {}
-            async with service._store.reader() as reader:
-                async for some in reader.invocations():
-                    rows |= {row.invocation_id: row for row in some}
+    async with open_service(settings) as service:
+        for group in groups:
+            taken = await asyncio.gather(*(send(service, one) for one in group))
+            assert taken == [model.apply(one) for one in group]
+        rows = {row.invocation_id: row for row in await all_invocations(service)}
     assert {
         key: {
             "id": row.invocation_id,

@@ -1,4 +1,4 @@
-"""SIGKILL under load: the file opens every time, and no answered write is missing."""
+"""SIGKILL under load: the database opens every time, and no answered write is missing."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import duckdb
 import pytest
 
+from session_buddy_skills.settings import Settings
 from tests.conftest import ROOT, environment
+from tests.databases import execute
 
 KILLS = 50
 
 
-def answered_before_kill(data_dir: Path, seconds: float) -> Iterator[str]:
+def answered_before_kill(settings: Settings, seconds: float) -> Iterator[str]:
     """Run the writer, kill it after that time of load, and yield each id that it had answered."""
+    variables = {"database": settings.database} if settings.database else {}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.kill_writer"],
-        env=environment(data_dir),
+        env=environment(settings.data_dir, **variables),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -38,24 +39,24 @@ def answered_before_kill(data_dir: Path, seconds: float) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_fifty_kills_lose_no_answered_write(tmp_path: Path) -> None:
+def test_fifty_kills_lose_no_answered_write(settings: Settings) -> None:
     source = random.Random(1)
     answered: dict[str, str] = {}
     for _ in range(KILLS):
-        for line in answered_before_kill(tmp_path, source.uniform(0.02, 0.3)):
+        for line in answered_before_kill(settings, source.uniform(0.02, 0.3)):
             key, outcome = line.split()
             # The answer to an end comes after that to its start, and overrules it.
             answered[key] = outcome
-        with duckdb.connect(str(tmp_path / "skills.duckdb")) as connection:
-            rows = connection.execute(
-                "SELECT invocation_id::TEXT, outcome, query_text FROM skill_invocation AS i "
-                "LEFT JOIN skill_query AS q ON q.query_id = i.query_id"
-            ).fetchall()
+        rows = execute(
+            settings,
+            "SELECT CAST(invocation_id AS TEXT), outcome, "
+            "i.query_id IS NULL OR query_text IS NOT NULL "
+            "FROM skill_invocation AS i LEFT JOIN skill_query AS q ON q.query_id = i.query_id",
+        )
         stored = {key: outcome for key, outcome, _ in rows}
         assert len(stored) == len(rows)
-        assert all(text is not None for _, _, text in rows)
-        missing = answered.keys() - stored.keys()
-        assert not missing
+        assert all(has_its_query for _, _, has_its_query in rows)
+        assert not answered.keys() - stored.keys()
         undone = {key for key, outcome in answered.items() if outcome == "completed"} - {
             key for key, outcome in stored.items() if outcome == "completed"
         }

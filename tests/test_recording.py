@@ -21,6 +21,7 @@ from session_buddy_skills.models import (
 from session_buddy_skills.results import BatchReceipt, Receipt
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from tests.invocations import all_invocations
 
 START = {"session_id": "s", "skill_name": "k"}
 EVERYTHING = {
@@ -51,11 +52,6 @@ async def record(service: Service, *invocations: dict[str, Any]) -> BatchReceipt
     return await service.record_invocations(checked(BatchRequest, invocations=list(invocations)))
 
 
-async def stored(service: Service) -> list[Invocation]:
-    async with service._store.reader() as reader:
-        return [one async for some in reader.invocations() for one in some]
-
-
 @pytest.fixture
 async def one(service: Service) -> Receipt:
     return await track(service)
@@ -73,7 +69,7 @@ async def test_every_field_is_kept(service: Service) -> None:
         duration_seconds=1.25,
         rating=4,
     )
-    [row] = await stored(service)
+    [row] = await all_invocations(service)
     assert row.invoked_at == datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC)
     assert row.user is not None
     assert row.user.startswith("user:")
@@ -137,19 +133,19 @@ async def test_newest_is_by_start_not_by_arrival(service: Service) -> None:
 async def test_the_same_end_twice_changes_nothing(service: Service, one: Receipt) -> None:
     end = {"invocation_id": one.invocation_id, "completed": True, "follow_up_actions": ["commit"]}
     first = await complete(service, **end)
-    before = await stored(service)
+    before = await all_invocations(service)
     again = await complete(service, **end)
     assert (first.changed, again.changed) == (True, False)
     assert again.duration_seconds == first.duration_seconds
     assert await complete(service, **START, completed=True) == again
-    assert await stored(service) == before
+    assert await all_invocations(service) == before
 
 
 async def test_another_end_is_refused_and_says_what_is_stored(
     service: Service, one: Receipt
 ) -> None:
     await complete(service, invocation_id=one.invocation_id, completed=True)
-    before = await stored(service)
+    before = await all_invocations(service)
     with pytest.raises(ConflictError) as refused:
         await complete(service, invocation_id=one.invocation_id, outcome="unknown")
     assert str(refused.value) == (
@@ -159,7 +155,7 @@ async def test_another_end_is_refused_and_says_what_is_stored(
         await complete(
             service, invocation_id=one.invocation_id, completed=True, follow_up_actions=["x"]
         )
-    assert await stored(service) == before
+    assert await all_invocations(service) == before
 
 
 async def test_the_same_start_twice_counts_once(service: Service) -> None:
@@ -170,7 +166,7 @@ async def test_the_same_start_twice_counts_once(service: Service) -> None:
     assert not (await track(service, **start)).changed
     with pytest.raises(ConflictError, match=r'with user_query "  run the tests\\n", not "other"'):
         await track(service, **(start | {"user_query": "other"}))
-    assert len(await stored(service)) == 1
+    assert len(await all_invocations(service)) == 1
 
 
 async def test_an_end_that_names_another_skill_is_refused(service: Service, one: Receipt) -> None:
@@ -194,14 +190,14 @@ async def test_a_start_ahead_of_this_clock_has_no_measured_duration(service: Ser
     ahead = await track(service, invoked_at=datetime.now(UTC) + timedelta(hours=1))
     ended = await complete(service, invocation_id=ahead.invocation_id, completed=True)
     assert ended.duration_seconds is None
-    [row] = await stored(service)
+    [row] = await all_invocations(service)
     assert row.ended_at is None
 
 
 async def test_a_run_told_of_afterwards_started_before(service: Service) -> None:
     done = START | {"outcome": "completed", "duration_seconds": 200_000}
     await record(service, done)
-    [row] = await stored(service)
+    [row] = await all_invocations(service)
     assert row.ended_at is not None
     assert row.ended_at <= datetime.now(UTC)
     assert row.ended_at - row.invoked_at == timedelta(seconds=200_000)
@@ -220,7 +216,7 @@ async def test_many_batches_at_once_are_taken_or_refused_each(service: Service) 
     )
     refused = [isinstance(result, ConflictError) for result in results]
     assert refused == [number % 3 == 0 for number in range(300)]
-    kept = {str(row.invocation_id) for row in await stored(service)}
+    kept = {str(row.invocation_id) for row in await all_invocations(service)}
     assert kept == {key for number, key in enumerate(ids) if number % 3}
 
 
@@ -253,7 +249,7 @@ async def test_batch_derives_the_end_from_the_duration_and_back(service: Service
         done | {"ended_at": "2026-01-31T09:30:02Z"},
         done,
     )
-    rows = {row.duration_seconds: row.ended_at for row in await stored(service)}
+    rows = {row.duration_seconds: row.ended_at for row in await all_invocations(service)}
     start = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
     assert rows == {
         1.5: start + timedelta(seconds=1.5),
@@ -265,10 +261,10 @@ async def test_batch_derives_the_end_from_the_duration_and_back(service: Service
 async def test_a_refused_batch_leaves_nothing_behind(service: Service, one: Receipt) -> None:
     fresh = START | {"invocation_id": str(uuid7())}
     end = START | {"invocation_id": str(one.invocation_id), "outcome": "completed"}
-    before = await stored(service)
+    before = await all_invocations(service)
     with pytest.raises(ConflictError, match=r"^invocations\[2\]: "):
         await record(service, fresh, end, fresh | {"skill_name": "other"})
-    assert await stored(service) == before
+    assert await all_invocations(service) == before
     # What came in the same transaction is not held up.
     results = await asyncio.gather(
         record(service, fresh, fresh | {"skill_name": "other"}),
@@ -277,13 +273,13 @@ async def test_a_refused_batch_leaves_nothing_behind(service: Service, one: Rece
     )
     assert isinstance(results[0], ConflictError)
     assert isinstance(results[1], Receipt)
-    assert len(await stored(service)) == 2
+    assert len(await all_invocations(service)) == 2
 
 
 async def test_an_export_can_be_recorded_again(service: Service) -> None:
     await track(service, **EVERYTHING)
     await complete(service, session_id="s", skill_name="pytest-run", completed=True)
-    [row] = await stored(service)
+    [row] = await all_invocations(service)
     again = {name: getattr(row, name) for name in Invocation.__slots__}
     receipt = await record(service, again | {"completed": row.completed})
     assert receipt.unchanged == 1
@@ -292,17 +288,21 @@ async def test_an_export_can_be_recorded_again(service: Service) -> None:
 async def test_one_query_text_is_stored_once(service: Service) -> None:
     await asyncio.gather(*(track(service, user_query=f"query {i % 3}") for i in range(30)))
     await track(service, user_query="query 1")
-    assert {row.user_query for row in await stored(service)} == {"query 0", "query 1", "query 2"}
+    assert {row.user_query for row in await all_invocations(service)} == {
+        "query 0",
+        "query 1",
+        "query 2",
+    }
     async with service._database.reading() as connection:
         assert await connection.fetch("missing_queries") == []
-        ids = [row.user_query for row in await stored(service)]
+        ids = [row.user_query for row in await all_invocations(service)]
         assert len(ids) == 31
 
 
 async def test_track_completes_at_the_end_of_its_body(service: Service) -> None:
     async with service.track("k", session_id="s", project="p") as run:
         run.follow_up_actions.append("commit")
-    [row] = await stored(service)
+    [row] = await all_invocations(service)
     assert (row.outcome, row.follow_up_actions, row.project) == (
         Outcome.COMPLETED,
         ("commit",),
@@ -317,7 +317,7 @@ async def test_track_fails_with_the_type_of_the_exception(service: Service) -> N
     with pytest.raises(ZeroDivisionError):
         async with service.track("k", session_id="s"):
             raise ZeroDivisionError
-    assert [(row.outcome, row.error_type) for row in await stored(service)] == [
+    assert [(row.outcome, row.error_type) for row in await all_invocations(service)] == [
         (Outcome.FAILED, "session_buddy_skills.errors.ConflictError"),
         (Outcome.FAILED, "ZeroDivisionError"),
     ]
@@ -329,12 +329,12 @@ async def test_a_cancelled_body_is_abandoned(service: Service) -> None:
             await asyncio.sleep(60)
 
     task = asyncio.create_task(body())
-    while not await stored(service):
+    while not await all_invocations(service):
         await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert [row.outcome for row in await stored(service)] == [Outcome.ABANDONED]
+    assert [row.outcome for row in await all_invocations(service)] == [Outcome.ABANDONED]
 
 
 async def test_what_the_body_set_wrong_is_said_and_its_end_is_kept(service: Service) -> None:
@@ -346,7 +346,7 @@ async def test_what_the_body_set_wrong_is_said_and_its_end_is_kept(service: Serv
             run.rating = 9
             raise ZeroDivisionError
     assert "rating must be at most 5, not 9" in raised.value.__notes__[0]
-    outcomes = [row.outcome for row in await stored(service)]
+    outcomes = [row.outcome for row in await all_invocations(service)]
     assert outcomes == [Outcome.COMPLETED, Outcome.FAILED]
 
 
@@ -364,6 +364,6 @@ async def test_what_was_answered_is_there_after_reopening(settings: Settings) ->
         await track(service, user="les")
         with pytest.raises(UnknownInvocationError):
             await complete(service, invocation_id=uuid7(), completed=True)
-        first, second = await stored(service)
+        first, second = await all_invocations(service)
     assert first.user == second.user
     assert first.outcome is Outcome.COMPLETED

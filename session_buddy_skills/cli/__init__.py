@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,9 @@ class _GroupWithVariables(click.Group):
     invoke_without_command=True,
     context_settings={"max_content_width": 100},
 )
-@click.option("--database", metavar="PATH", help="The database file, in place of the default one.")
+@click.option(
+    "--database", metavar="PATH", help="The database: a file, or postgresql://user@host/name."
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -82,6 +85,8 @@ def _serve_with(name: str, options: dict[str, object]) -> None:
 
 def main() -> None:
     """Run the command; an error is one sentence on standard error and an exit code."""
+    # The driver tells of what is raised as well.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         cli(prog_name="session-buddy-skills")
     except SkillsError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from session_buddy_skills.errors import SchemaError, StorageError
+from session_buddy_skills.errors import InputError, SchemaError, StorageError
 
 if TYPE_CHECKING:
     from session_buddy_skills.storage.database import Database
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def db() -> None:
-    """Look after the database. The server must not be running."""
+    """Look after the database. On DuckDB the server must not be running."""
 
 
 @db.command()
@@ -47,7 +47,7 @@ def rollback(options: dict[str, object], to: int) -> None:
 @db.command()
 @click.pass_obj
 def backup(options: dict[str, object]) -> None:
-    """Copy the database beside itself."""
+    """Copy the DuckDB file beside itself."""
     _run(options, _backup)
 
 
@@ -77,7 +77,8 @@ async def _open(options: dict[str, object], *, create: bool) -> AsyncIterator[Da
     from session_buddy_skills.storage.opening import open_database
 
     settings = Settings.load(**options)
-    if not create and not await anyio.Path(settings.database_path).exists():
+    file = settings.engine == "duckdb" and anyio.Path(settings.database_path)
+    if file and not create and not await file.exists():
         raise StorageError(
             f"there is no database at {settings.database_path}; "
             "`db migrate` with the same options makes one."
@@ -93,9 +94,8 @@ async def _status(database: Database) -> None:
     from session_buddy_skills.storage.migrations import known_migrations, schema_status
 
     state = await schema_status(database)
-    newest = known_migrations()[-1].version
-    files = [anyio.Path(database.location), anyio.Path(f"{database.location}.wal")]
-    size = sum([(await file.stat()).st_size for file in files if await file.exists()])
+    newest = known_migrations(database.engine)[-1].version
+    size = await database.size_bytes()
     click.echo(f"database  {database.location} ({database.engine}, {size / 2**20:.1f} MiB)")
     click.echo(f"schema    version {state.version} of {newest}")
     for migration in state.pending:
@@ -125,7 +125,12 @@ def _report(state: SchemaStatus, copy: str | None) -> None:
 
 
 async def _backup(database: Database) -> None:
-    click.echo(f"copied to {await database.backup('backup')}")
+    copy = await database.backup("backup")
+    if copy is None:
+        raise InputError(
+            f"{database.location} is copied by PostgreSQL's own tools, such as pg_dump."
+        )
+    click.echo(f"copied to {copy}")
 
 
 async def _check(database: Database) -> None:

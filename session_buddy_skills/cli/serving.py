@@ -52,7 +52,7 @@ async def serve_http(settings: Settings) -> None:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         host, port = listener.getsockname()[:2]
-        logger.info("MCP on http://%s:%s/mcp, database %s", host, port, settings.database_path)
+        logger.info("MCP on http://%s:%s/mcp, database %s", host, port, service.location)
         if settings.host not in LOOPBACK:
             logger.warning("anyone who can reach %s can read and write the record", host)
         # uvicorn raises the signal that ended it once more when it is done, which must not end the
@@ -89,3 +89,4 @@ def _log_to_stderr(settings: Settings) -> None:
     level = settings.log_level.upper()
     for name in ("session_buddy_skills", "uvicorn.access"):
         logging.getLogger(name).setLevel(level)
+    logging.getLogger("psycopg.pool").setLevel(logging.WARNING)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
+from uuid import UUID
+
+from session_buddy_skills.models import Invocation
 
 Row = dict[str, Any]
 Parameters = Mapping[str, Any]
@@ -27,6 +30,11 @@ class Connection(Protocol):
     async def execute(self, query: str, parameters: Parameters | None = None) -> None:
         """Run the named query for its effect, by the next fetch or the end of the transaction."""
 
+    async def insert_invocations(
+        self, rows: Sequence[Invocation], query_ids: Sequence[UUID | None]
+    ) -> None:
+        """Store many invocations, each with the id of its query, likewise."""
+
     async def script(self, text: str) -> None:
         """Run the statements of a migration, likewise."""
 
@@ -41,10 +49,28 @@ class Database(Protocol):
     location: str
 
     def reading(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection that sees one state of the database throughout."""
+        """A connection that sees one state of the database throughout.
+
+        Raises:
+            ConnectionLostError: the connection broke; the same may be asked again.
+        """
 
     def writing(self) -> AbstractAsyncContextManager[Connection]:
-        """The one writing connection: commits at the end, rolls back on an error."""
+        """The one writing connection: commits at the end, rolls back on an error.
+
+        What it reads is one state of the database, on which its writes rest.
+
+        Raises:
+            ContentionError: another process changed what this one was to change; nothing is
+                stored, and the same may be tried again.
+            ConnectionLostError: the connection broke; all of it is stored or nothing.
+        """
+
+    def migrating(self) -> AbstractAsyncContextManager[Connection]:
+        """A writing connection that has the schema to itself, among all processes."""
+
+    async def size_bytes(self) -> int:
+        """How much room the database takes."""
 
     async def backup(self, label: str) -> str | None:
         """Copy the whole database; where the copy is, or None where others keep copies."""

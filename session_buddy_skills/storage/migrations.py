@@ -42,13 +42,18 @@ class SchemaStatus:
 
 
 @cache
-def known_migrations() -> tuple[Migration, ...]:
-    """The migrations of this version of the package, oldest first."""
+def known_migrations(engine: str) -> tuple[Migration, ...]:
+    """The migrations of this version of the package for that engine, oldest first.
+
+    Some are for one engine alone, so versions may be missing between those of another.
+    """
     # A wheel carries the folder inside the package; a checkout has it beside.
     packed = _PACKAGE / "migrations"
-    folder = packed if packed.is_dir() else _PACKAGE.parent / "migrations"
+    shared = packed if packed.is_dir() else _PACKAGE.parent / "migrations"
     found = sorted(
         (int(match[1]), match[2], file)
+        for folder in (shared, shared / engine)
+        if folder.is_dir()
         for file in folder.iterdir()
         if (match := _FILE.fullmatch(file.name))
     )
@@ -72,7 +77,7 @@ async def schema_status(
         SchemaError: a newer version made the database, another program did, or a migration that
             was applied has been edited since.
     """
-    known = known_migrations() if known is None else known
+    known = known_migrations(database.engine) if known is None else known
     async with database.reading() as connection:
         applied = await _applied(connection, database.location)
     by_version = {migration.version: migration for migration in known}
@@ -101,6 +106,8 @@ async def migrate(
 ) -> tuple[SchemaStatus, str | None]:
     """Apply what is pending; a database that holds something is copied before.
 
+    Many processes may do so at once: one applies each migration, and the others find it applied.
+
     Returns the status afterwards and where the copy is, if one was made.
     """
     status = await schema_status(database, known)
@@ -108,8 +115,11 @@ async def migrate(
     if status.pending and status.version > 0:
         backup = await database.backup(f"v{status.version}")
     for migration in status.pending:
-        async with database.writing() as connection:
+        async with database.migrating() as connection:
             await connection.execute("create_migrations")
+            rows = await connection.fetch("applied_migrations")
+            if migration.version in {row["version"] for row in rows}:
+                continue
             await connection.script(migration.up)
             await connection.execute(
                 "insert_migration",
@@ -131,14 +141,17 @@ async def roll_back(
     Raises:
         InputError: `to` is not between 0 and the database's version.
     """
-    known = known_migrations() if known is None else known
+    known = known_migrations(database.engine) if known is None else known
     status = await schema_status(database, known)
     if not 0 <= to <= status.version:
         raise InputError(f"to must be between 0 and {status.version}, not {to}.")
     undone = [m for m in reversed(known) if to < m.version <= status.version]
     backup = await database.backup(f"v{status.version}") if undone else None
     for migration in undone:
-        async with database.writing() as connection:
+        async with database.migrating() as connection:
+            rows = await connection.fetch("applied_migrations")
+            if migration.version not in {row["version"] for row in rows}:
+                continue
             await connection.script(migration.down)
             await connection.execute("delete_migration", {"version": migration.version})
     return await schema_status(database, known), backup
@@ -152,7 +165,6 @@ async def _applied(connection: Connection, location: str) -> list[tuple[int, str
     [tables] = await connection.fetch("count_tables")
     if tables["n"]:
         raise SchemaError(
-            f"{location} is a database of another program; it was left as it is. "
-            "Choose another file."
+            f"{location} is a database of another program; it was left as it is. Choose another."
         )
     return []

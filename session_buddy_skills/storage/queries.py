@@ -1,4 +1,8 @@
-"""SQL as source: statements in `sql/*.sql`, each under a `-- name:` line, found by that name."""
+"""SQL as source: statements in `sql/*.sql`, each under a `-- name:` line, found by that name.
+
+A folder `sql/<engine>/` holds what must be said otherwise to that engine, under the same names, and
+what is said to no other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -20,9 +25,23 @@ class Query:
 
 
 @cache
-def load_queries() -> Mapping[str, Query]:
-    """All named statements of the shared dialect."""
-    folder = resources.files(__package__) / "sql"
+def load_queries(engine: str) -> Mapping[str, Query]:
+    """All named statements, as that engine takes them."""
+    return {**shared_queries(), **engine_queries(engine)}
+
+
+def shared_queries() -> Mapping[str, Query]:
+    """The statements that are not of one engine."""
+    return _read(resources.files(__package__) / "sql")
+
+
+def engine_queries(engine: str) -> Mapping[str, Query]:
+    """The statements that are of that engine alone; some stand in place of shared ones."""
+    folder = resources.files(__package__) / "sql" / engine
+    return _read(folder) if folder.is_dir() else {}
+
+
+def _read(folder: Traversable) -> Mapping[str, Query]:
     found: dict[str, Query] = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):

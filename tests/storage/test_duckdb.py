@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import anyio
 import duckdb
 import pytest
 
@@ -15,7 +13,7 @@ from session_buddy_skills.models import TrackRequest, checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.duckdb import DuckDBDatabase
-from session_buddy_skills.storage.migrations import migrate
+from session_buddy_skills.storage.migrations import Migration, known_migrations, migrate, roll_back
 from tests.disk import small_disk
 
 
@@ -44,102 +42,6 @@ async def count_queries(database: DuckDBDatabase) -> int:
     with duckdb.connect(str(database.path)) as connection:
         [[n]] = connection.execute("SELECT count(*) FROM skill_query").fetchall()
     return int(n)
-
-
-async def test_an_error_in_a_transaction_keeps_none_of_it(tmp_path: Path) -> None:
-    database = await DuckDBDatabase.open(tmp_path / "skills.duckdb")
-    await migrate(database)
-    with pytest.raises(StorageError, match="nonsense"):
-        async with database.writing() as connection:
-            await connection.execute("insert_query", {"query_id": "0" * 32, "query_text": "a"})
-            await connection.script("SELECT nonsense")
-    with pytest.raises(ZeroDivisionError):
-        async with database.writing() as connection:
-            await connection.execute("insert_query", {"query_id": "0" * 32, "query_text": "a"})
-            await connection.fetch("count_invocations")
-            raise ZeroDivisionError
-    await insert_query(database, "kept")
-    await database.close()
-    assert await count_queries(database) == 1
-
-
-async def test_a_reader_sees_one_state_throughout(database: DuckDBDatabase) -> None:
-    async with database.reading() as connection:
-        assert (await connection.fetch("count_tables"))[0]["n"] > 0
-        before = await connection.fetch("query_texts", {"query_ids": ["0" * 32]})
-        async with database.writing() as writer:
-            await writer.execute("insert_query", {"query_id": "0" * 32, "query_text": "new"})
-        assert await connection.fetch("query_texts", {"query_ids": ["0" * 32]}) == before == []
-    async with database.reading() as connection:
-        [row] = await connection.fetch("query_texts", {"query_ids": ["0" * 32]})
-    assert row["query_text"] == "new"
-
-
-async def test_a_cancelled_read_gives_its_connection_back(database: DuckDBDatabase) -> None:
-    async def read() -> None:
-        async with database.reading() as connection:
-            await connection.fetch("count_invocations")
-            await asyncio.sleep(60)
-
-    for _ in range(5):
-        tasks = [asyncio.create_task(read()) for _ in range(4)]
-        await asyncio.sleep(0.05)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    async with database.reading() as connection, database.reading() as other:
-        assert await connection.fetch("count_invocations") == await other.fetch("count_invocations")
-
-
-async def test_a_read_that_is_cancelled_in_mid_query_leaves_no_thread_behind(
-    database: DuckDBDatabase,
-) -> None:
-    slow = "SELECT count(*) FROM range(30000) AS a(x), range(30000) AS b(y) WHERE (x * y) % 7 = 1"
-
-    async def read() -> None:
-        async with database.reading() as connection:
-            await connection.script(slow)
-            await connection.fetch("count_invocations")
-
-    for _ in range(3):
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(read(), 0.05)
-        async with database.reading() as one, database.reading() as two:
-            assert await one.fetch("count_invocations") == await two.fetch("count_invocations")
-
-
-async def test_a_write_that_is_cancelled_is_whole_or_not_there(database: DuckDBDatabase) -> None:
-    for n in range(20):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(insert_query(database, f"query {n}"), 0.001 * (n % 5))
-    await insert_query(database, "the last")
-    await database.close()
-    assert 1 <= await count_queries(database) <= 21
-
-
-async def test_close_waits_for_readers_and_refuses_what_comes_after(
-    database: DuckDBDatabase,
-) -> None:
-    async with database.reading() as connection:
-        closing = asyncio.create_task(database.close())
-        await asyncio.sleep(0.05)
-        assert not closing.done()
-        assert await connection.fetch("count_invocations")
-    await closing
-    await database.close()
-    for use in (database.reading, database.writing):
-        with pytest.raises(StorageError, match="is closed"):
-            async with use():
-                pytest.fail("it was used")
-
-
-async def test_the_service_closes_when_its_scope_is_cancelled(tmp_path: Path) -> None:
-    settings = Settings.load(data_dir=tmp_path)
-    with anyio.move_on_after(0.2):
-        async with open_service(settings):
-            await anyio.sleep(60)
-    async with open_service(settings) as again:
-        assert (await again.health_check()).invocations == 0
 
 
 @pytest.mark.parametrize(
@@ -258,3 +160,21 @@ async def test_writing_goes_on_when_a_full_disk_has_room_again(full_disk: Path) 
         ballast.unlink()
         await service.track_invocation(start)
         assert (await service.session_summary("s")).total_invocations == 22 - failures
+
+
+async def test_a_file_that_holds_something_is_copied_before_its_schema_changes(
+    database: DuckDBDatabase,
+) -> None:
+    extra = Migration(99, "extra", "CREATE TABLE extra (x INTEGER);", "DROP TABLE extra;")
+    await insert_query(database, "kept")
+    status, backup = await migrate(database, [*known_migrations("duckdb"), extra])
+    assert status.version == 99
+    _, second = await roll_back(database, 0, [*known_migrations("duckdb"), extra])
+    await database.close()
+    for copy, has_extra in ((backup, False), (second, True)):
+        assert copy is not None
+        with duckdb.connect(copy) as connection:
+            tables = {name for (name,) in connection.execute("SHOW TABLES").fetchall()}
+            texts = connection.execute("SELECT query_text FROM skill_query").fetchall()
+        assert texts == [("kept",)]
+        assert ("extra" in tables) is has_extra

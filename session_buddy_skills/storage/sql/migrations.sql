@@ -9,12 +9,12 @@ CREATE TABLE IF NOT EXISTS skill_migrations (
 -- name: has_migrations
 SELECT count(*) AS n
 FROM information_schema.tables
-WHERE table_name = 'skill_migrations';
+WHERE table_schema = current_schema() AND table_name = 'skill_migrations';
 
 -- name: count_tables
 SELECT count(*) AS n
 FROM information_schema.tables
-WHERE table_schema NOT IN ('information_schema', 'pg_catalog');
+WHERE table_schema = current_schema() AND table_type = 'BASE TABLE';
 
 -- name: applied_migrations
 SELECT version, name, checksum, applied_at FROM skill_migrations ORDER BY version;

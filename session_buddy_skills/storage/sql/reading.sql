@@ -12,13 +12,13 @@ FROM skill_invocation;
 SELECT *
 FROM session_skills
 WHERE session_id = $session_id
-ORDER BY total_invocations DESC, skill_name;
+ORDER BY total_invocations DESC, skill_name COLLATE "C";
 
 -- name: metrics_of_skills
 SELECT *
 FROM skill_metrics
 WHERE CAST($skill_name AS TEXT) IS NULL OR skill_name = $skill_name
-ORDER BY total_invocations DESC, skill_name;
+ORDER BY total_invocations DESC, skill_name COLLATE "C";
 
 -- name: breakdown_of_skills
 -- How often each path, phase, error and follow-up action occurs with each skill.
@@ -42,7 +42,7 @@ WITH chosen AS (
 )
 SELECT skill_name, kind, value, n
 FROM kinds
-ORDER BY skill_name, kind, n DESC, value;
+ORDER BY skill_name COLLATE "C", kind COLLATE "C", n DESC, value COLLATE "C";
 
 -- name: all_invocations
 -- Every invocation with the text of its query, oldest first.

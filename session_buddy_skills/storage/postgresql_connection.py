@@ -1,0 +1,242 @@
+"""A connection to PostgreSQL, and its errors as ours."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from operator import attrgetter
+from typing import Any, TypeVar
+from uuid import UUID
+
+import anyio
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawServerCursor
+from psycopg.errors import PipelineAborted
+from psycopg.pq import TransactionStatus
+
+from session_buddy_skills.errors import (
+    ConnectionLostError,
+    ContentionError,
+    DatabaseAccessError,
+    OverloadedError,
+    SchemaError,
+    StatementTimeoutError,
+    StorageError,
+    StorageFullError,
+)
+from session_buddy_skills.models import Invocation
+from session_buddy_skills.storage.database import Parameters, Row
+from session_buddy_skills.storage.queries import load_queries
+
+T = TypeVar("T")
+
+GRACE_SECONDS = 2.0
+"""How much longer than PostgreSQL itself a caller waits for it to give a statement up."""
+
+_COLUMNS = {
+    "invocation_id": "uuid",
+    "session_id": "text",
+    "skill_name": "text",
+    "invoked_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "outcome": "text",
+    "duration_seconds": "float8",
+    "selection_rank": "int4",
+    "error_type": "text",
+    "workflow_path": "text",
+    "workflow_phase": "text",
+    "workflow_step_id": "text",
+    "project": "text",
+    "user": "text",
+    "source": "text",
+    "rating": "int4",
+}
+"""Fields and their types, in the order of `insert_invocations`."""
+_LISTS_AND_QUERY = ("text[]", "text[]", "uuid")
+_values = attrgetter(*_COLUMNS)
+
+
+class PostgreSQLConnection:
+    """One connection, used by one caller at a time.
+
+    Statements that return nothing wait until a result is needed or the transaction ends, and then
+    travel together, since each journey costs as much as a small statement.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection[Row], location: str, seconds: float | None
+    ) -> None:
+        self.ended_at = 0.0
+        self._connection = connection
+        self._location = location
+        self._seconds = seconds
+        self._queries = load_queries("postgresql")
+        self._queued: list[tuple[str, list[Any]]] = []
+
+    async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        self._queue(query, parameters)
+        cursor = await self._in_time(self._run_queued())
+        return await self._in_time(cursor.fetchall())
+
+    async def stream(
+        self, query: str, parameters: Parameters | None = None, *, size: int
+    ) -> AsyncIterator[list[Row]]:
+        await self.flush()
+        text, values = self._positional(query, parameters)
+        async with AsyncRawServerCursor(self._connection, "stream") as cursor:
+            await self._in_time(cursor.execute(text.encode(), values))
+            while rows := await self._in_time(cursor.fetchmany(size)):
+                yield rows
+
+    async def execute(self, query: str, parameters: Parameters | None = None) -> None:
+        self._queue(query, parameters)
+
+    async def insert_invocations(
+        self, rows: Sequence[Invocation], query_ids: Sequence[UUID | None]
+    ) -> None:
+        await self.flush()
+        await self._in_time(self._copy(rows, query_ids))
+
+    async def script(self, text: str) -> None:
+        await self.flush()
+        await self._in_time(self._connection.execute(text.encode()))
+
+    async def flush(self) -> None:
+        """Run what waits."""
+        if self._queued:
+            await self._in_time(self._run_queued())
+
+    @asynccontextmanager
+    async def transaction(self, begin: str) -> AsyncIterator[None]:
+        self._queued = [(begin, [])]
+        committed = False
+        try:
+            yield
+            self._queued.append(("COMMIT", []))
+            await self.flush()
+            self.ended_at = time.perf_counter()
+            committed = True
+        finally:
+            if not committed:
+                with anyio.CancelScope(shield=True):
+                    await self._roll_back()
+
+    def _queue(self, query: str, parameters: Parameters | None) -> None:
+        self._queued.append(self._positional(query, parameters))
+
+    def _positional(self, query: str, parameters: Parameters | None) -> tuple[str, list[Any]]:
+        text, names = positional(self._queries[query].text)
+        given: Mapping[str, Any] = parameters or {}
+        # A tuple would be a composite value.
+        values = (given[name] for name in names)
+        return text, [list(value) if isinstance(value, tuple) else value for value in values]
+
+    async def _run_queued(self) -> AsyncCursor[Row]:
+        """Run what waits; the result is that of the last statement."""
+        queued, self._queued = self._queued, []
+        async with self._connection.pipeline():
+            cursors = [
+                await self._connection.execute(text.encode(), values) for text, values in queued
+            ]
+        return cursors[-1]
+
+    async def _copy(self, rows: Sequence[Invocation], query_ids: Sequence[UUID | None]) -> None:
+        copy_in = self._queries["insert_invocations"].text.encode()
+        async with self._connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+            copy.set_types([*_COLUMNS.values(), *_LISTS_AND_QUERY])
+            for row, query_id in zip(rows, query_ids, strict=True):
+                lists = (list(row.alternatives_considered), list(row.follow_up_actions))
+                await copy.write_row((*_values(row), *lists, query_id))
+
+    async def _roll_back(self) -> None:
+        self._queued = []
+        idle = self._connection.info.transaction_status is TransactionStatus.IDLE
+        if self._connection.closed or idle:
+            return
+        try:
+            await self._in_time(self._connection.execute("ROLLBACK"))
+        except StorageError:
+            # What broke the transaction is being raised; the server forgets it with the connection.
+            await self._connection.close()
+
+    async def _in_time(self, work: Awaitable[T]) -> T:
+        with translated(self._location):
+            try:
+                async with asyncio.timeout(self._seconds):
+                    return await work
+            except TimeoutError as error:
+                await self._connection.close()
+                raise ConnectionLostError(
+                    f"{self._location} did not answer within {self._seconds:g} s."
+                ) from error
+
+
+@cache
+def positional(text: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with its parameters numbered, `$1`, and their names in that order."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    statement = re.sub(r"^\s*--.*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"\$([a-z]\w*)", number, statement), tuple(names)
+
+
+@contextmanager
+def translated(location: str) -> Iterator[None]:
+    """Raise what the driver raises as a `StorageError`."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise _named(location, error) from error
+
+
+_TIMED_OUT = {"57014", "55P03"}
+_CONFLICTS = {"40001", "40P01", "23505"}
+_FORBIDDEN = {"42501", "25006", "28000", "28P01"}
+_FULL = {"53100"}
+_NO_ROOM = {"53200", "53300", "53400"}
+_GONE = {"57P01", "57P02", "57P03", "57P05", "25P03"}
+
+
+def _named(location: str, error: psycopg.Error) -> StorageError:
+    """The driver's error as one of ours, by its SQLSTATE (PostgreSQL manual, appendix A)."""
+    # Of statements that travel together, those after a failed one are aborted: the first says why.
+    while isinstance(error, PipelineAborted) and isinstance(error.__context__, psycopg.Error):
+        error = error.__context__
+    state = error.sqlstate
+    detail = _first_line(error)
+    if state in _CONFLICTS:
+        return ContentionError()
+    if state in _TIMED_OUT:
+        return StatementTimeoutError(
+            f"{location} took too long, or waited too long for a lock; nothing of this was stored. "
+            "Send it again later."
+        )
+    if state in _FULL:
+        return StorageFullError(f"the disk of {location} is full; nothing of this was stored.")
+    if state in _NO_ROOM:
+        return OverloadedError(f"{location} has no room: {detail}. Send this again later.")
+    if state in _FORBIDDEN:
+        return DatabaseAccessError(f"{location} does not allow that: {detail}.")
+    if state in _GONE or (state or "").startswith("08"):
+        return ConnectionLostError(f"the connection to {location} was lost: {detail}.")
+    if state is None and isinstance(error, psycopg.OperationalError):
+        return ConnectionLostError(f"the connection to {location} was lost: {detail}.")
+    if 'extension "vector"' in detail:
+        return SchemaError(
+            f"{location} has no pgvector, which is needed: {detail}. Install it there."
+        )
+    return StorageError(f"{location} answered: {detail}.")
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,27 @@
+-- name: insert_invocations
+COPY skill_invocation (
+    invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
+    selection_rank, error_type, workflow_path, workflow_phase, workflow_step_id, project,
+    user_hash, source, rating, alternatives_considered, follow_up_actions, query_id
+) FROM STDIN (FORMAT BINARY);
+
+-- name: end_invocations
+-- $rows: a JSON array of objects, what is missing in one being null.
+UPDATE skill_invocation
+SET
+    ended_at = ended.ended_at,
+    outcome = ended.outcome,
+    duration_seconds = ended.duration_seconds,
+    follow_up_actions = ended.follow_up_actions,
+    error_type = ended.error_type,
+    rating = ended.rating
+FROM json_to_recordset(CAST($rows AS JSON)) AS ended (
+    invocation_id UUID,
+    ended_at TIMESTAMPTZ,
+    outcome TEXT,
+    duration_seconds DOUBLE PRECISION,
+    follow_up_actions TEXT[],
+    error_type TEXT,
+    rating INTEGER
+)
+WHERE skill_invocation.invocation_id = ended.invocation_id;

@@ -1,0 +1,193 @@
+"""A group of writes into the database, in one transaction.
+
+A transaction that fails because of others is tried again: as often as other servers' writes are in
+its way, and once when the connection breaks. After that it is not known whether it was stored; so
+what is sent again names every invocation by its id, and what is stored already stays as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from secrets import SystemRandom
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from session_buddy_skills.errors import (
+    ConnectionLostError,
+    ContentionError,
+    InputError,
+    StorageError,
+)
+from session_buddy_skills.models import END_FIELDS, Invocation
+from session_buddy_skills.storage.database import Connection, Database, Row
+from session_buddy_skills.storage.group_commit import Committed
+from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
+
+TRIES = 10
+"""How often in a row others may be in the way."""
+LONGEST_PAUSE_SECONDS = 0.2
+
+_ROWS = TypeAdapter(list[Invocation])
+_PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query"}
+"""The fields that are columns of the same name."""
+_END = {"invocation_id", "outcome", *END_FIELDS}
+
+Result = list[Written] | InputError
+"""What became of one write."""
+
+
+async def commit_group(database: Database, writes: Sequence[Write]) -> Committed[list[Written]]:
+    """Write a group, and answer what became of each once all of it is on disk.
+
+    Raises:
+        ContentionError: others were in the way too often; nothing is stored.
+        ConnectionLostError: the connection broke and did not come back in time; the group is stored
+            whole or not at all.
+        StorageError: the database did not take it; nothing is stored.
+    """
+    results: list[Result] = []
+    try:
+        return await _commit_among_others(database, writes, results)
+    except ConnectionLostError as lost:
+        if not results:  # nothing was on its way yet
+            return await _commit_among_others(database, writes, results)
+        return await _commit_again(database, writes, results, lost)
+
+
+async def _commit_again(
+    database: Database, writes: Sequence[Write], before: list[Result], lost: ConnectionLostError
+) -> Committed[list[Written]]:
+    """What `before` came of may be stored, whole, or nothing of it."""
+    named = [_by_id(write, result) for write, result in zip(writes, before, strict=True)]
+    try:
+        again = await _commit_among_others(database, named, [])
+    except StorageError as error:
+        raise ConnectionLostError(
+            f"{lost} What was being written may be stored or not: send it again, with the same "
+            f"invocation_id. Meanwhile {error}"
+        ) from error
+    pairs = zip(before, again.results, strict=True)
+    results = [first if isinstance(second, list) else second for first, second in pairs]
+    return Committed(results, again.on_disk_at)
+
+
+async def _commit_among_others(
+    database: Database, writes: Sequence[Write], results: list[Result]
+) -> Committed[list[Written]]:
+    """Fills `results` before anything is written."""
+    for left in reversed(range(TRIES)):
+        results.clear()
+        try:
+            async with database.writing() as connection:
+                ledger = Ledger(await _stored(connection, writes))
+                results += [_apply(ledger, write) for write in writes]
+                await _insert(connection, ledger.inserted)
+                await _end(connection, ledger.updated)
+            return Committed(results, connection.ended_at)
+        except ContentionError:
+            if not left:
+                raise
+            # Of two that keep meeting, one comes first.
+            await asyncio.sleep(SystemRandom().uniform(0, LONGEST_PAUSE_SECONDS / (1 + left)))
+    raise AssertionError("the last try answers or raises")
+
+
+def _by_id(write: Write, result: Result) -> Write:
+    """The write as it may be sent again: its ids may be stored, and what it ended has a name."""
+    match write:
+        case Put():
+            return replace(write, new_id=False)
+        case End():
+            ended = result[0].invocation.invocation_id if isinstance(result, list) else None
+            return replace(write, invocation_id=write.invocation_id or ended)
+        case _:
+            return tuple(replace(put, new_id=False) for put in write)
+
+
+def query_id(text: str) -> UUID:
+    """The id of a query text: 128 bits of its BLAKE2b hash, in the form of a UUIDv8 (RFC 9562)."""
+    digest = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest())
+    digest = digest & ~(0xF << 76) | 8 << 76
+    return UUID(int=digest & ~(0x3 << 62) | 2 << 62)
+
+
+def _apply(ledger: Ledger, write: Write) -> list[Written] | InputError:
+    try:
+        match write:
+            case Put():
+                return [ledger.put(write)]
+            case End():
+                return [ledger.end(write)]
+            case _:
+                return ledger.put_all(write)
+    except InputError as refused:
+        return refused
+
+
+async def _stored(connection: Connection, writes: Sequence[Write]) -> list[Invocation]:
+    """The stored invocations that the writes may concern."""
+    puts = [put for write in writes if not isinstance(write, End) for put in _puts(write)]
+    ends = [write for write in writes if isinstance(write, End)]
+    put_ids = {put.invocation.invocation_id for put in puts if not put.new_id}
+    ids = put_ids | {end.invocation_id for end in ends if end.invocation_id}
+    uses = {(end.session_id, end.skill_name) for end in ends if end.invocation_id is None}
+    rows: list[Row] = []
+    if ids:
+        rows += await connection.fetch("stored_by_id", {"invocation_ids": list(ids)})
+    if uses:
+        sessions, skills = zip(*uses, strict=True)
+        rows += await connection.fetch(
+            "stored_by_use", {"session_ids": list(sessions), "skill_names": list(skills)}
+        )
+    # Only a write that is sent again is compared with the stored text, so only then is it read.
+    compared = {row["query_id"] for row in rows if row["invocation_id"] in put_ids} - {None}
+    texts: dict[UUID, str] = {}
+    if compared:
+        found = await connection.fetch("query_texts", {"query_ids": list(compared)})
+        texts = {row["query_id"]: row["query_text"] for row in found}
+    unique = {row["invocation_id"]: row for row in rows}
+    return [_from_row(row, texts) for row in unique.values()]
+
+
+def _puts(write: Put | tuple[Put, ...]) -> tuple[Put, ...]:
+    return write if isinstance(write, tuple) else (write,)
+
+
+def _from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
+    row["user_query"] = texts.get(row.pop("query_id"))
+    row["user"] = row.pop("user_hash")
+    return Invocation.from_row(row)
+
+
+async def _insert(connection: Connection, rows: list[Invocation]) -> None:
+    ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
+    await _insert_queries(connection, ids)
+    query_ids = [ids[row.user_query] if row.user_query else None for row in rows]
+    if len(rows) == 1:
+        record = {name: getattr(rows[0], name) for name in _PLAIN}
+        record |= {"user_hash": rows[0].user, "query_id": query_ids[0]}
+        await connection.execute("insert_invocation", record)
+    elif rows:
+        await connection.insert_invocations(rows, query_ids)
+
+
+async def _insert_queries(connection: Connection, ids: dict[str, UUID]) -> None:
+    if len(ids) == 1:
+        [(text, key)] = ids.items()
+        await connection.execute("insert_query", {"query_id": key, "query_text": text})
+    elif ids:
+        lists = {"query_ids": [str(key) for key in ids.values()], "query_texts": list(ids)}
+        await connection.execute("insert_queries", lists)
+
+
+async def _end(connection: Connection, rows: list[Invocation]) -> None:
+    if len(rows) == 1:
+        record = {name: getattr(rows[0], name) for name in _END}
+        await connection.execute("end_invocation", record)
+    elif rows:
+        text = _ROWS.dump_json(rows, include={"__all__": _END}, exclude_none=True)
+        await connection.execute("end_invocations", {"rows": text.decode()})

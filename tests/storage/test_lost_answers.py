@@ -1,0 +1,117 @@
+"""A commit whose answer is lost: what was written counts once, whether it was stored or not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from session_buddy_skills.errors import ConnectionLostError
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.settings import Settings
+from tests.invocations import all_invocations, invocations
+from tests.postgresql import PostgreSQL
+from tests.proxy import Proxy, proxy_to
+
+START = checked(TrackRequest, session_id="s", skill_name="k", user_query="q")
+END = checked(CompleteRequest, session_id="s", skill_name="k", completed=True)
+
+
+@pytest.fixture
+def engine() -> str:
+    return "postgresql"
+
+
+@dataclass
+class Line:
+    """A service, and the network between it and its database."""
+
+    service: Service
+    proxy: Proxy
+
+
+OpenLine = Callable[[], AbstractAsyncContextManager[Line]]
+
+
+@pytest.fixture(params=[True, False], ids=["stored", "not-stored"])
+def open_line(
+    request: pytest.FixtureRequest, settings: Settings, postgresql: PostgreSQL
+) -> OpenLine:
+    @asynccontextmanager
+    async def line() -> AsyncIterator[Line]:
+        async with proxy_to(postgresql.port) as proxy:
+            proxy.deliver = request.param
+            direct = settings.database or ""
+            through = direct.replace(f":{postgresql.port}/", f":{proxy.port}/")
+            there = Settings.load(data_dir=settings.data_dir, database=through, connect_timeout=1)
+            async with open_service(there) as service:
+                yield Line(service, proxy)
+
+    return line
+
+
+async def test_a_start_without_an_id_is_stored_once(open_line: OpenLine) -> None:
+    async with open_line() as line:
+        line.proxy.cut_at = b"COMMIT"
+        receipt = await line.service.track_invocation(START)
+        assert line.proxy.cuts == 1
+        assert receipt.changed
+        [row] = await all_invocations(line.service)
+        assert row.invocation_id == receipt.invocation_id
+
+
+async def test_an_end_by_name_ends_one(open_line: OpenLine) -> None:
+    async with open_line() as line:
+        older = await line.service.track_invocation(START)
+        newer = await line.service.track_invocation(START)
+        line.proxy.cut_at = b"COMMIT"
+        receipt = await line.service.complete_invocation(END)
+        assert line.proxy.cuts == 1
+        assert (receipt.invocation_id, receipt.changed) == (newer.invocation_id, True)
+        outcomes = {row.invocation_id: row.outcome for row in await all_invocations(line.service)}
+        assert outcomes == {older.invocation_id: "pending", newer.invocation_id: "completed"}
+
+
+async def test_a_batch_is_stored_once(open_line: OpenLine) -> None:
+    async with open_line() as line:
+        line.proxy.cut_at = b"COMMIT"
+        batch = checked(BatchRequest, invocations=invocations(300))
+        receipt = await line.service.record_invocations(batch)
+        assert line.proxy.cuts == 1
+        assert receipt.recorded == 300
+        assert len(await all_invocations(line.service)) == 300
+
+
+@pytest.mark.parametrize("cut_at", [b"COPY", b"BEGIN", b"INSERT"])
+async def test_what_breaks_before_the_commit_is_written_again(
+    open_line: OpenLine, cut_at: bytes
+) -> None:
+    async with open_line() as line:
+        line.proxy.cut_at = cut_at
+        batch = checked(BatchRequest, invocations=[START.model_dump(exclude_none=True)] * 300)
+        assert (await line.service.record_invocations(batch)).recorded == 300
+        assert line.proxy.cuts == 1
+        assert len(await all_invocations(line.service)) == 300
+
+
+async def test_a_read_is_asked_again(open_line: OpenLine) -> None:
+    async with open_line() as line:
+        await line.service.track_invocation(START)
+        line.proxy.cut_at = b"session_skills"
+        assert (await line.service.session_summary("s")).total_invocations == 1
+        assert line.proxy.cuts == 1
+
+
+async def test_who_cannot_be_told_what_is_stored_is_told_so(open_line: OpenLine) -> None:
+    async with open_line() as line:
+        line.proxy.cut_at = b"COMMIT"
+        line.proxy.refuse_afterwards = True
+        with pytest.raises(ConnectionLostError) as told:
+            await line.service.track_invocation(START)
+        assert "may be stored or not: send it again, with the same invocation_id" in str(told.value)
+        line.proxy.refuse_afterwards = False
+        await line.service.track_invocation(START)
+        assert len(await all_invocations(line.service)) == 1 + line.proxy.deliver

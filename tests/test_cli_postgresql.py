@@ -1,0 +1,224 @@
+"""The command on PostgreSQL: what it says of it, and sentences and exit codes where it fails."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.service import open_service
+from session_buddy_skills.settings import Settings
+from tests.conftest import COMMAND, ROOT, NewSettings, environment, start_server
+from tests.databases import execute
+from tests.invocations import invocations
+from tests.postgresql import PostgreSQL
+
+
+@pytest.fixture
+def engine() -> str:
+    return "postgresql"
+
+
+def run(settings: Settings, *arguments: str, **variables: object) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command on that database."""
+    given = {"database": settings.database, "connect_timeout": 1, **variables}
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(settings.data_dir, **given),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def location(settings: Settings) -> str:
+    """The address as it is shown."""
+    return (settings.database or "").replace("postgres@", "")
+
+
+async def test_status_and_check_tell_of_it(settings: Settings) -> None:
+    async with open_service(settings) as service:
+        await service.record_invocations(checked(BatchRequest, invocations=invocations(50)))
+    code, output, _ = run(settings, "db", "status")
+    first, *rest = output.splitlines()
+    assert code == 0
+    assert first.startswith(f"database  {location(settings)} (postgresql, ")
+    assert rest == ["schema    version 2 of 2", "holds     50 invocations"]
+    assert run(settings, "db", "check") == (0, "50 invocations read, no faults\n", "")
+
+
+def test_it_goes_up_and_down(new_settings: NewSettings) -> None:
+    settings = new_settings(empty=True)
+    assert "pending   2 keys\n" in run(settings, "db", "status")[1]
+    assert run(settings, "db", "migrate") == (0, "schema version 2\n", "")
+    assert run(settings, "db", "rollback", "--to", "1") == (0, "schema version 1\n", "")
+    assert "pending   2 keys\n" in run(settings, "db", "status")[1]
+    assert run(settings, "db", "check")[0] == 65
+
+
+def test_copies_are_left_to_its_own_tools(settings: Settings) -> None:
+    assert run(settings, "db", "backup") == (
+        65,
+        "",
+        f"session-buddy-skills: {location(settings)} is copied by PostgreSQL's own tools, "
+        "such as pg_dump.\n",
+    )
+
+
+async def test_check_names_what_is_wrong(settings: Settings) -> None:
+    async with open_service(settings) as service:
+        await service.record_invocations(checked(BatchRequest, invocations=invocations(5)))
+    execute(settings, "UPDATE skill_invocation SET query_id = gen_random_uuid()")
+    code, output, _ = run(settings, "db", "check")
+    assert code == 65
+    assert output.count("refers to a query that is not stored") == 5
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], []])
+def test_nobody_is_there(tmp_path: Path, command: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"postgresql://someone:sesame@127.0.0.1:{port}/skills"
+    code, output, errors = run(Settings.load(data_dir=tmp_path, database=url), *command)
+    assert (code, output) == (69, "")
+    last = errors.splitlines()[-1]
+    if command[:1] == ["db"]:
+        assert errors == f"{last}\n"
+    assert last.startswith(
+        f"session-buddy-skills: postgresql://127.0.0.1:{port}/skills cannot be reached: "
+    )
+    assert "Connection refused" in last
+    assert last.endswith("Send this again later.")
+    assert "sesame" not in errors
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("clone_", "none_"), 'database "none_'),
+        (("postgres@", "nobody:sesame@"), 'role "nobody" does not exist'),
+    ],
+)
+def test_it_does_not_let_us_in(settings: Settings, change: tuple[str, str], reason: str) -> None:
+    url = (settings.database or "").replace(*change)
+    elsewhere = Settings.load(data_dir=settings.data_dir, database=url)
+    code, _, errors = run(elsewhere, "db", "status")
+    assert code == 69
+    [line] = errors.splitlines()
+    assert reason in line
+    assert "sesame" not in errors
+
+
+def test_an_address_that_is_none(settings: Settings) -> None:
+    odd = Settings.load(data_dir=settings.data_dir, database="postgresql://h/db?colour=red")
+    assert run(odd, "db", "status") == (
+        78,
+        "",
+        "session-buddy-skills: SESSION_BUDDY_SKILLS_DATABASE is not a PostgreSQL address: "
+        'invalid URI query parameter: "colour".\n',
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("connect_timeout", "-1", 'CONNECT_TIMEOUT must be at least 0.1, not "-1".'),
+        ("statement_timeout", "nan", 'STATEMENT_TIMEOUT must be a finite number, not "nan".'),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    settings: Settings, variable: str, value: str, sentence: str
+) -> None:
+    code, _, errors = run(settings, "db", "status", **{variable: value})
+    assert (code, errors) == (78, f"session-buddy-skills: SESSION_BUDDY_SKILLS_{sentence}\n")
+
+
+def test_who_may_not_write_is_told_so(settings: Settings) -> None:
+    execute(settings, "CREATE ROLE reader LOGIN")
+    execute(settings, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    url = (settings.database or "").replace("postgres@", "reader@")
+    there = start_server(settings.data_dir, database=url)
+    answer = httpx2.post(
+        f"{there.url}/tools/track_invocation", json={"session_id": "s", "skill_name": "k"}
+    )
+    health = httpx2.get(f"{there.url}/health")
+    there.stop()
+    execute(settings, "DROP OWNED BY reader")
+    execute(settings, "DROP ROLE reader")
+    assert answer.status_code == 503
+    assert answer.json()["error"] == (
+        f"{location(settings)} does not allow that: permission denied for table skill_query."
+    ).replace("skill_query", "skill_invocation")
+    assert health.json()["engine"] == "postgresql"
+
+
+def test_without_its_driver_what_to_install_is_said(settings: Settings) -> None:
+    code = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from session_buddy_skills.cli import main\n"
+        "sys.argv = ['session-buddy-skills', 'db', 'status']\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(settings.data_dir, database=settings.database),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        78,
+        "session-buddy-skills: PostgreSQL needs psycopg, which is not installed: "
+        "pip install 'session-buddy-skills[postgres]'.\n",
+    )
+
+
+@pytest.fixture
+def without_pgvector() -> Iterator[PostgreSQL]:
+    with PostgreSQL(extension_control_path="/nowhere") as server:
+        yield server
+
+
+def test_a_server_without_pgvector_is_told_what_it_needs(
+    without_pgvector: PostgreSQL, tmp_path: Path
+) -> None:
+    url = without_pgvector.url()
+    code, _, errors = run(Settings.load(data_dir=tmp_path, database=url), "db", "migrate")
+    assert code == 65
+    assert errors.endswith(
+        'has no pgvector, which is needed: extension "vector" is not available. Install it there.\n'
+    )
+
+
+@pytest.mark.slow
+def test_one_to_try_out_starts_and_goes(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore:XDG_RUNTIME_DIR", "-m", "tests.postgresql"],
+        env=environment(tmp_path, port=0),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    said = process.stdout.readline()
+    line = process.stderr.readline()
+    health = httpx2.get(line.split("MCP on ")[1].split("/mcp")[0] + "/health").json()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert health["engine"] == "postgresql"
+    folder = Path(said.split(", in ")[1].split(";")[0])
+    assert folder.name.startswith("skills-postgresql-")
+    assert not folder.exists()
