@@ -13,7 +13,7 @@ serve: $(VENV)/.installed  ## the MCP server on http://127.0.0.1:8678/mcp
 	$(BIN)/session-buddy-skills serve
 
 serve-postgres: $(VENV)/.postgres-installed  ## the same on a PostgreSQL of its own, for trying it out
-	$(BIN)/python -W "ignore:XDG_RUNTIME_DIR is not set" -m tests.postgresql
+	$(BIN)/python -m tests.postgresql
 
 check: $(VENV)/.test-installed  ## lint, format, types
 	$(BIN)/ruff check .

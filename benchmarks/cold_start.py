@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 
+from benchmarks.engines import NewDatabase
 from benchmarks.figures import Figure, p50
 from benchmarks.processes import COMMAND, ROOT, environment
+from session_buddy_skills.settings import Settings
 
 STARTS = 9
 HELLO = {
@@ -20,10 +20,10 @@ HELLO = {
 }
 
 
-async def measure() -> list[Figure]:
+async def measure(new_database: NewDatabase) -> list[Figure]:
     """Medians over starts, the first of which is left out."""
-    with tempfile.TemporaryDirectory() as folder:
-        starts = [first_listing(Path(folder)) for _ in range(STARTS + 1)][1:]
+    with new_database() as settings:
+        starts = [first_listing(settings) for _ in range(STARTS + 1)][1:]
     imports = [import_seconds("fastmcp.server.server") for _ in range(STARTS + 1)][1:]
     return [
         Figure("stdio start to tools/list", p50(starts), "s"),
@@ -31,7 +31,7 @@ async def measure() -> list[Figure]:
     ]
 
 
-def first_listing(data_dir: Path) -> float:
+def first_listing(settings: Settings) -> float:
     """Seconds from the start of the process to its answer."""
     messages = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO},
@@ -41,7 +41,7 @@ def first_listing(data_dir: Path) -> float:
     since = time.perf_counter()
     with subprocess.Popen(
         COMMAND,
-        env=environment(data_dir),
+        env=environment(settings),
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
-from pathlib import Path
 
 import httpx2
 
+from benchmarks.engines import NewDatabase
 from benchmarks.figures import Figure, durations, p50
 from benchmarks.processes import http_server
 
@@ -16,12 +15,12 @@ CLIENTS = 16
 CALLS = 100
 
 
-async def measure() -> list[Figure]:
+async def measure(new_database: NewDatabase) -> list[Figure]:
     """The clients send what crackerjack sends, over connections that stay open.
 
     They share the two cores with the server, as they would on a developer's machine.
     """
-    with tempfile.TemporaryDirectory() as folder, http_server(Path(folder)) as url:
+    with new_database() as settings, http_server(settings) as url:
         async with httpx2.AsyncClient(base_url=url, timeout=60) as connection:
             await call(connection, "warm", 0)
             before = (await connection.get("/health")).json()["storage"]

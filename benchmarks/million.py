@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from benchmarks.engines import NewDatabase
 from benchmarks.figures import Figure, durations, p50
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
 from session_buddy_skills.service import Service, open_service
-from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.opening import open_database
 
 INVOCATIONS = 1_000_000
 BATCH = 1_000
@@ -34,17 +33,19 @@ STARTED = (
 OUTCOMES = ["completed"] * 7 + ["failed", "abandoned", "unknown"]
 
 
-async def measure() -> list[Figure]:
+async def measure(new_database: NewDatabase) -> list[Figure]:
     """The invocations are recorded through the service, without query text."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings.load(data_dir=Path(folder))
+    with new_database() as settings:
         async with open_service(settings) as service:
             await fill(service)
-        size = settings.database_path.stat().st_size
+        database = await open_database(settings)
+        size = await database.size_bytes()
+        await database.close()
         async with open_service(settings) as service:
             calls = await calls_on_it(service)
+    target = "<= 60" if settings.engine == "duckdb" else ""
     return [
-        Figure("bytes per invocation at 1 M", size / INVOCATIONS, "B", "<= 60"),
+        Figure("bytes per invocation at 1 M", size / INVOCATIONS, "B", target),
         *calls,
     ]
 

@@ -9,23 +9,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from session_buddy_skills.settings import PREFIX
+from session_buddy_skills.settings import PREFIX, Settings
 
 COMMAND = (sys.executable, "-m", "session_buddy_skills")
 ROOT = Path(__file__).parents[1]
 
 
-def environment(data_dir: Path) -> dict[str, str]:
-    """That of a process which keeps its data in this folder."""
-    return {"HOME": str(data_dir), "PATH": os.environ["PATH"], f"{PREFIX}DATA_DIR": str(data_dir)}
+def environment(settings: Settings) -> dict[str, str]:
+    """That of a process which keeps its data there."""
+    folder = str(settings.data_dir)
+    given = {"HOME": folder, "PATH": os.environ["PATH"], f"{PREFIX}DATA_DIR": folder}
+    return given | ({f"{PREFIX}DATABASE": settings.database} if settings.database else {})
 
 
 @contextmanager
-def http_server(data_dir: Path) -> Iterator[str]:
+def http_server(settings: Settings) -> Iterator[str]:
     """The address of a server on a free port of this machine."""
     with subprocess.Popen(
         [*COMMAND, "serve", "--port", "0"],
-        env=environment(data_dir),
+        env=environment(settings),
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

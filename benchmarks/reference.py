@@ -1,4 +1,4 @@
-"""What a bare loop and bare DuckDB take here just now, to set the other figures beside."""
+"""What a bare loop and a bare engine take here just now, to set the other figures beside."""
 
 from __future__ import annotations
 
@@ -6,20 +6,29 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 
+from benchmarks.engines import NewDatabase
 from benchmarks.figures import Figure, p50
+from session_buddy_skills.settings import Settings
 
 
-async def measure() -> list[Figure]:
-    """A loop in Python, and the smallest durable insert that DuckDB can make."""
+async def measure(new_database: NewDatabase) -> list[Figure]:
+    """A loop in Python, and the smallest durable inserts that the engine can make."""
+    with new_database() as settings:
+        bare = inserts, batches
+        if settings.engine == "postgresql":
+            bare = partial(postgresql_inserts, settings), partial(postgresql_batches, settings)
+        one, many = (p50(work()) for work in bare)
     return [
         Figure("reference: 1 M turns of a loop, p50", p50(loops()) * 1e3, "ms"),
-        Figure("reference: bare insert of one row, p50", p50(inserts()) * 1e3, "ms"),
-        Figure("reference: bare insert of 1,000 rows", 1_000 / p50(batches()), "/s"),
+        Figure("reference: bare insert of one row, p50", one * 1e3, "ms"),
+        Figure("reference: bare insert of 1,000 rows", 1_000 / many, "/s"),
     ]
 
 
@@ -73,5 +82,35 @@ def inserts() -> list[float]:
         for number in range(300):
             since = time.perf_counter()
             connection.execute("INSERT INTO bare VALUES ($x)", {"x": number})
+            taken.append(time.perf_counter() - since)
+    return taken
+
+
+def postgresql_inserts(settings: Settings) -> list[float]:
+    """The same on PostgreSQL."""
+    taken = []
+    with psycopg.connect(settings.database or "", autocommit=True) as connection:
+        connection.execute("CREATE TABLE bare (x INTEGER)")
+        for number in range(300):
+            since = time.perf_counter()
+            connection.execute("INSERT INTO bare VALUES (%s)", [number])
+            taken.append(time.perf_counter() - since)
+    return taken
+
+
+def postgresql_batches(settings: Settings) -> list[float]:
+    """The same on PostgreSQL, by COPY."""
+    taken = []
+    columns = [f"c{number}" for number in range(19)]
+    row = ["value"] * 13 + list(range(6))
+    with psycopg.connect(settings.database or "", autocommit=True) as connection:
+        kinds = ["TEXT"] * 13 + ["BIGINT"] * 6
+        named = ", ".join(f"{name} {kind}" for name, kind in zip(columns, kinds, strict=True))
+        connection.execute(f"CREATE TABLE wide ({named})".encode())
+        for _ in range(20):
+            since = time.perf_counter()
+            with connection.cursor() as cursor, cursor.copy("COPY wide FROM STDIN") as copy:
+                for _ in range(1_000):
+                    copy.write_row(row)
             taken.append(time.perf_counter() - since)
     return taken

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import csv
 import itertools
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -21,7 +20,9 @@ from typing import Any
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
+from benchmarks.engines import new_databases
 from benchmarks.processes import COMMAND, ROOT, environment, http_server
+from session_buddy_skills.settings import Settings
 
 HISTORY = ROOT.parent / "shared" / "data" / "metatool" / "history.csv"
 AT_ONCE = 16
@@ -35,12 +36,13 @@ async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
     parser.add_argument("--history", type=Path, default=HISTORY)
     parser.add_argument("--limit", type=int, help="how many of its rows; all by default")
+    parser.add_argument("--engine", choices=["duckdb", "postgresql"], default="duckdb")
     options = parser.parse_args()
     uses = list(itertools.islice(read(options.history), options.limit))
     for name, connect in (("stdio", over_stdio), ("HTTP", over_http)):
-        with tempfile.TemporaryDirectory() as folder:
+        with new_databases(options.engine) as new_database, new_database() as settings:
             since = time.perf_counter()
-            async with connect(Path(folder)) as client:
+            async with connect(settings) as client:
                 stored = await replay(client, uses)
             taken = time.perf_counter() - since
         right = check(uses, stored)
@@ -63,18 +65,18 @@ def read(path: Path) -> Iterator[Use]:
 
 
 @asynccontextmanager
-async def over_stdio(folder: Path) -> AsyncIterator[Client[Any]]:
+async def over_stdio(settings: Settings) -> AsyncIterator[Client[Any]]:
     """A client of a server that it starts itself."""
     program, *arguments = COMMAND
-    transport = StdioTransport(program, arguments, env=environment(folder), cwd=str(ROOT))
+    transport = StdioTransport(program, arguments, env=environment(settings), cwd=str(ROOT))
     async with Client(transport) as client:
         yield client
 
 
 @asynccontextmanager
-async def over_http(folder: Path) -> AsyncIterator[Client[Any]]:
+async def over_http(settings: Settings) -> AsyncIterator[Client[Any]]:
     """A client of a server of its own process."""
-    with http_server(folder) as url:
+    with http_server(settings) as url:
         async with Client(f"{url}/mcp") as client:
             yield client
 

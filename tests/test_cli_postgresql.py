@@ -203,7 +203,7 @@ def test_a_server_without_pgvector_is_told_what_it_needs(
 @pytest.mark.slow
 def test_one_to_try_out_starts_and_goes(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore:XDG_RUNTIME_DIR", "-m", "tests.postgresql"],
+        [sys.executable, "-m", "tests.postgresql"],
         env=environment(tmp_path, port=0),
         cwd=ROOT,
         stdout=subprocess.PIPE,
