@@ -31,7 +31,9 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     """Run the chosen parts; exits with 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which; all by default")
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], metavar="part", help="which; all by default"
+    )
     parser.add_argument("--engine", choices=ENGINES, default="both", help="both by default")
     options = parser.parse_args()
     engines = ENGINES[options.engine]

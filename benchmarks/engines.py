@@ -15,6 +15,7 @@ ENGINES = {
     "postgres": ["postgresql"],
     "both": ["duckdb", "postgresql"],
 }
+"""By what `--engine` calls them."""
 NewDatabase = Callable[[], AbstractContextManager[Settings]]
 """Gives the settings of a database that nobody else uses, and removes it in the end."""
 

@@ -20,7 +20,7 @@ from typing import Any
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
-from benchmarks.engines import new_databases
+from benchmarks.engines import ENGINES, new_databases
 from benchmarks.processes import COMMAND, ROOT, environment, http_server
 from session_buddy_skills.settings import Settings
 
@@ -36,11 +36,11 @@ async def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.replay", description=__doc__)
     parser.add_argument("--history", type=Path, default=HISTORY)
     parser.add_argument("--limit", type=int, help="how many of its rows; all by default")
-    parser.add_argument("--engine", choices=["duckdb", "postgresql"], default="duckdb")
+    parser.add_argument("--engine", choices=["duckdb", "postgres"], default="duckdb")
     options = parser.parse_args()
     uses = list(itertools.islice(read(options.history), options.limit))
     for name, connect in (("stdio", over_stdio), ("HTTP", over_http)):
-        with new_databases(options.engine) as new_database, new_database() as settings:
+        with new_databases(*ENGINES[options.engine]) as new_database, new_database() as settings:
             since = time.perf_counter()
             async with connect(settings) as client:
                 stored = await replay(client, uses)

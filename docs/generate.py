@@ -61,16 +61,16 @@ POSTGRESQL = """
 newer; tested with 18), with [pgvector](https://github.com/pgvector/pgvector) installed on it:
 
 ```console
-$ createdb skills
-$ pip install 'session-buddy-skills[postgres]'
+$ createdb --encoding UTF8 --owner skills skills
+$ psql --command 'CREATE EXTENSION vector' skills   # as a superuser, once
 $ export SESSION_BUDDY_SKILLS_DATABASE=postgresql://skills@db.example.com/skills
 $ session-buddy-skills db migrate
 schema version 2
 ```
 
 - The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what
-  else libpq knows. Leave the password to `~/.pgpass` or `PGPASSWORD`; where it is in the address it
-  is not shown or logged.
+  else libpq knows. Leave the password to `~/.pgpass` or `PGPASSWORD`; in the address its special
+  characters must be percent-encoded (`@` as `%40`), and it is not shown or logged.
 - The user must own the database or its schema: the server makes its tables by itself, at start,
   and refuses a schema that holds those of another program. For a schema of its own in a shared
   database, make the schema and add `?options=-csearch_path%3Dskills,public`.
@@ -78,7 +78,7 @@ schema version 2
   recorded. Each takes up to four connections.
 - Connect directly, or through a pooler that keeps sessions (PgBouncer's `pool_mode=session`).
 - Copies are made with PostgreSQL's own tools; `db backup` is for DuckDB. Copy it before
-  `db rollback`, which makes no copy there.
+  `db rollback`, which makes no copy there and refuses while servers use the database.
 """
 
 EXIT_CODES = """
@@ -88,14 +88,14 @@ EXIT_CODES = """
 |---|---|
 | 0 | done, or stopped by SIGTERM or SIGINT |
 | 2 | the command line is wrong |
-| 65 | an option is not valid, or the file is not a DuckDB database of a schema known here |
+| 65 | an option is not valid, or the database is not one of a schema known here |
 | 65 | `db check` found faults |
 | 69 | the server cannot listen on the address, or PostgreSQL cannot be reached |
 | 70 | anything else |
 | 74 | the database cannot be read or written, or the disk is full |
-| 75 | another process holds the database, or the lock of a migration |
-| 77 | the database may not be opened for writing |
-| 78 | a variable is wrong |
+| 75 | another process holds the database, or a lock in it |
+| 77 | the database may not be opened for writing, or lets nobody in by that name |
+| 78 | a variable, or the option in its place, is wrong |
 """
 
 

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     )
     database: str | None = Field(
         default=None,
+        repr=False,  # there may be a password in it
         description=(
             "The database: a path, duckdb:///path or postgresql://user@host/name. "
             "Default: skills.duckdb in DATA_DIR."
@@ -143,6 +144,11 @@ class Settings(BaseSettings):
         if self.database == ":memory:":
             raise contradiction(
                 "database must be a file, not :memory:, since nothing kept there would last"
+            )
+        if re.match(r"(postgres(ql)?|duckdb):(?!//)|\w+ *= *\S+ +\w+ *=", self.database):
+            raise contradiction(
+                "database must be a path, duckdb:///path or postgresql://user@host/name, "
+                "not an address in another form"
             )
         known = self.engine == "postgresql" or re.fullmatch(r"duckdb:///[^?#]+", self.database)
         if "://" in self.database and not known:

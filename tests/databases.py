@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import psycopg
 
-from session_buddy_skills.settings import Settings
+from session_buddy_skills.settings import PREFIX, Settings
 from tests.postgresql import PostgreSQL
 
 TEMPLATE = "skills_template"
@@ -29,7 +29,7 @@ def postgresql_with_template() -> Iterator[PostgreSQL]:
         server.execute(f"CREATE DATABASE {TEMPLATE}")
         subprocess.run(
             [sys.executable, "-m", "session_buddy_skills", "db", "migrate"],
-            env=os.environ | {"SESSION_BUDDY_SKILLS_DATABASE": server.url(TEMPLATE)},
+            env={"PATH": os.environ["PATH"], f"{PREFIX}DATABASE": server.url(TEMPLATE)},
             cwd=Path(__file__).parents[1],
             check=True,
             capture_output=True,

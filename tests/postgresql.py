@@ -51,7 +51,11 @@ class PostgreSQL:
             self.port: int = free.getsockname()[1]
         self._clones = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def url(self, database: str = "postgres") -> str:
         """The address of one of its databases."""
@@ -166,21 +170,20 @@ def _cluster(folder: Path) -> PostgresServer:
 
 def main() -> None:
     """`make serve-postgres`: a PostgreSQL, and the MCP server on it until it ends."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: sys.exit(0))
     with PostgreSQL() as postgresql:
         postgresql.execute("CREATE DATABASE skills")
         url = postgresql.url("skills")
         click.echo(f"PostgreSQL on {url}, in {postgresql.folder}; both go when this ends.")
-        variables = {
-            f"{PREFIX}DATABASE": url,
-            f"{PREFIX}DATA_DIR": str(postgresql.folder / "skills"),
-        }
-        with subprocess.Popen(
-            [sys.executable, "-m", "session_buddy_skills", "serve"], env=os.environ | variables
-        ) as server:
-            signal.signal(signal.SIGTERM, lambda _number, _frame: server.terminate())
-            # Ctrl-C reaches the server as well, which ends by it.
-            signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        sys.exit(server.returncode)
+        folder = str(postgresql.folder / "skills")
+        variables = {f"{PREFIX}DATABASE": url, f"{PREFIX}DATA_DIR": folder}
+        command = [sys.executable, "-m", "session_buddy_skills", "serve"]
+        with subprocess.Popen(command, env=os.environ | variables) as server:
+            try:
+                sys.exit(server.wait())
+            finally:
+                server.terminate()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -17,7 +17,8 @@ class Proxy:
     """Passes bytes on both ways, until it sees what it is to cut the connection at.
 
     Of what the client sends with those bytes, `deliver` says whether the server still gets it;
-    the answer never comes back. `refuse_afterwards` says whether it stays so.
+    the answer never comes back. `refuse_afterwards` says whether it stays so; `before_next` runs
+    before the next connection is made. While `frozen`, nothing passes and nothing ends.
     """
 
     server_port: int
@@ -25,6 +26,8 @@ class Proxy:
     cut_at: bytes | None = None
     deliver: bool = True
     refuse_afterwards: bool = False
+    before_next: Callable[[], Awaitable[object]] | None = None
+    frozen: bool = False
     cuts: int = 0
 
     async def serve(self, client: SocketStream) -> None:
@@ -32,6 +35,9 @@ class Proxy:
         async with client:
             if self.cuts and self.refuse_afterwards:
                 return
+            if self.cuts and self.before_next is not None:
+                before_next, self.before_next = self.before_next, None
+                await before_next()
             async with (
                 await anyio.connect_tcp("127.0.0.1", self.server_port) as server,
                 anyio.create_task_group() as both_ways,
@@ -45,6 +51,8 @@ class Proxy:
         with suppress(*BROKEN):
             while True:
                 chunk = await client.receive()
+                if self.frozen:
+                    continue  # as a network that loses it
                 if self.cut_at is not None and self.cut_at in chunk:
                     self.cut_at = None
                     self.cuts += 1
@@ -62,7 +70,7 @@ class Proxy:
         with suppress(*BROKEN):
             while True:
                 chunk = await server.receive()
-                if self.cuts == cuts:
+                if self.cuts == cuts and not self.frozen:
                     await client.send(chunk)
         scope.cancel()
 

@@ -210,6 +210,12 @@ def test_there_are_many_cases() -> None:
     assert len({repr(case[:2]) for case in CASES}) == len(CASES)
 
 
+@pytest.fixture
+def engine() -> str:
+    """Requests are checked before any engine sees them."""
+    return "duckdb"
+
+
 @pytest.mark.parametrize(("tool", "arguments", "message"), CASES)
 async def test_bad_call_is_refused_in_one_sentence_and_writes_nothing(
     client: Client[FastMCPTransport], tool: str, arguments: dict[str, Any], message: str

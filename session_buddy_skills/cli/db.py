@@ -32,7 +32,7 @@ def status(options: dict[str, object]) -> None:
 @db.command()
 @click.pass_obj
 def migrate(options: dict[str, object]) -> None:
-    """Bring the schema up to date, after copying a database that holds something."""
+    """Bring the schema up to date, after copying a DuckDB file that holds something."""
     _run(options, _migrate, create=True)
 
 
@@ -40,7 +40,10 @@ def migrate(options: dict[str, object]) -> None:
 @click.option("--to", type=int, required=True, help="The schema version to go back to.")
 @click.pass_obj
 def rollback(options: dict[str, object], to: int) -> None:
-    """Undo migrations, after copying the database. What they added is lost."""
+    """Undo migrations, after copying a DuckDB file. What they added is lost.
+
+    No server may be running. PostgreSQL is not copied: do so before, with pg_dump.
+    """
     _run(options, partial(_roll_back, to=to))
 
 
@@ -127,9 +130,7 @@ def _report(state: SchemaStatus, copy: str | None) -> None:
 async def _backup(database: Database) -> None:
     copy = await database.backup("backup")
     if copy is None:
-        raise InputError(
-            f"{database.location} is copied by PostgreSQL's own tools, such as pg_dump."
-        )
+        raise InputError(f"`db backup` copies DuckDB files; copy {database.location} with pg_dump.")
     click.echo(f"copied to {copy}")
 
 

@@ -72,6 +72,9 @@ class Database(Protocol):
     async def size_bytes(self) -> int:
         """How much room the database takes."""
 
+    async def others(self) -> list[str]:
+        """What the other processes that have it open are called."""
+
     async def backup(self, label: str) -> str | None:
         """Copy the whole database; where the copy is, or None where others keep copies."""
 

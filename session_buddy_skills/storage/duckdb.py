@@ -90,6 +90,9 @@ class DuckDBDatabase:
         files = [file for file in (self.path, self._log) if file.exists()]
         return sum(file.stat().st_size for file in files)
 
+    async def others(self) -> list[str]:
+        return []
+
     async def backup(self, label: str) -> str:
         """Copy the file beside itself, as `name.label.time.bak`, once nobody reads."""
         async with self._writer_turn:

@@ -48,6 +48,7 @@ class DuckDBConnection:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, path: Path, threads: Threads) -> None:
         self.invalid = False
+        self._failed = False
         self.ended_at = 0.0
         self._threads = threads
         self._cursor = cursor
@@ -92,9 +93,11 @@ class DuckDBConnection:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         self._queued = [_Queued("BEGIN TRANSACTION")]
-        committed = False
+        self._failed = committed = False
         try:
             yield
+            if self._failed:
+                raise StorageError(f"the database {self._path} has kept nothing of this.")
             self._queued.append(_Queued("COMMIT"))
             await self.flush()
             committed = True
@@ -102,7 +105,7 @@ class DuckDBConnection:
             # After an error COMMIT would roll back and say nothing, so nothing is left to it.
             if not committed:
                 with anyio.CancelScope(shield=True):
-                    await self._in_thread(self._roll_back)
+                    await self._threads.run(self._roll_back)
 
     def close(self) -> None:
         self._cursor.close()
@@ -148,9 +151,10 @@ class DuckDBConnection:
         with translated(self._path):
             try:
                 return await self._threads.run(work, self._cursor.interrupt)
-            except duckdb.FatalException:
+            except duckdb.Error as error:
+                self._failed = True
                 # Whatever was committed is safe, but this process must open the file anew.
-                self.invalid = True
+                self.invalid = self.invalid or isinstance(error, duckdb.FatalException)
                 raise
 
 

@@ -71,6 +71,11 @@ class Ledger:
         """Stored invocations that the writes changed."""
         return [self._rows[key] for key, row in self._stored.items() if self._rows[key] is not row]
 
+    def holds(self, row: Invocation) -> bool:
+        """Whether the invocation is stored just so; the text of its query is not compared."""
+        stored = self._stored.get(row.invocation_id)
+        return stored is not None and stored == replace(row, user_query=stored.user_query)
+
     def put(self, write: Put) -> Written:
         """Store an invocation.
 

@@ -6,7 +6,6 @@ import logging
 
 import anyio
 
-from session_buddy_skills.errors import SettingsError
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.database import Database
 from session_buddy_skills.storage.migrations import migrate
@@ -16,27 +15,18 @@ logger = logging.getLogger(__name__)
 
 async def open_database(settings: Settings) -> Database:
     """The database as it is, without looking at its schema."""
-    # Imported here so that a program that never opens a database does not load its driver.
+    # Imported here so that a program that never opens a database does not load a driver.
     if settings.engine == "postgresql":
-        return await _open_postgresql(settings)
+        from session_buddy_skills.storage.postgresql import PostgreSQLDatabase
+
+        return await PostgreSQLDatabase.open(
+            settings.database or "",
+            connect_timeout=settings.connect_timeout,
+            statement_timeout=settings.statement_timeout,
+        )
     from session_buddy_skills.storage.duckdb import DuckDBDatabase
 
     return await DuckDBDatabase.open(settings.database_path, memory_limit=settings.memory_limit)
-
-
-async def _open_postgresql(settings: Settings) -> Database:
-    try:
-        from session_buddy_skills.storage.postgresql import PostgreSQLDatabase
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"PostgreSQL needs {error.name}, which is not installed: "
-            "pip install 'session-buddy-skills[postgres]'."
-        ) from error
-    return await PostgreSQLDatabase.open(
-        settings.database or "",
-        connect_timeout=settings.connect_timeout,
-        statement_timeout=settings.statement_timeout,
-    )
 
 
 async def open_migrated(settings: Settings) -> tuple[Database, int]:

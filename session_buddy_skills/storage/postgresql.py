@@ -8,31 +8,35 @@ server has changed that meanwhile.
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import gethostname
 from typing import Any
 
 import anyio
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from session_buddy_skills.errors import (
     ConnectionLostError,
+    DatabaseAccessError,
     DatabaseUnreachableError,
     OverloadedError,
-    SettingsError,
+    SchemaError,
     StorageError,
+    shown,
 )
-from session_buddy_skills.settings import PREFIX
 from session_buddy_skills.storage.database import Row
+from session_buddy_skills.storage.postgresql_address import address_without_user
 from session_buddy_skills.storage.postgresql_connection import (
     GRACE_SECONDS,
     PostgreSQLConnection,
+    deadline,
     positional,
-    translated,
 )
 from session_buddy_skills.storage.queries import load_queries
 
@@ -55,14 +59,7 @@ class PostgreSQLDatabase:
         Raises:
             SettingsError: the address is not valid.
         """
-        try:
-            parts = conninfo_to_dict(url)
-        except psycopg.ProgrammingError as error:
-            raise SettingsError(
-                f"{PREFIX}DATABASE is not a PostgreSQL address: {str(error).strip()}."
-            ) from error
-        host, port = parts.get("host") or "localhost", parts.get("port") or 5432
-        self.location = f"postgresql://{host}:{port}/{parts.get('dbname', '')}"
+        self.location = address_without_user(url)
         self._url = url
         self._connect_timeout = connect_timeout
         self._statement_timeout = statement_timeout
@@ -73,12 +70,14 @@ class PostgreSQLDatabase:
             url,
             kwargs={
                 "autocommit": True,
+                "client_encoding": "UTF8",
+                "connect_timeout": max(2, round(connect_timeout)),  # libpq takes no less
                 "cursor_factory": AsyncRawCursor,
                 "row_factory": dict_row,
                 # A prepared statement saves 0.1 ms, and is lost from sight where one that it
                 # travels with fails.
                 "prepare_threshold": None,
-                "fallback_application_name": "session-buddy-skills",
+                "fallback_application_name": f"session-buddy-skills {gethostname()}:{os.getpid()}",
             },
             min_size=1,
             max_size=1 + READERS,
@@ -102,13 +101,25 @@ class PostgreSQLDatabase:
 
         Raises:
             SettingsError: the address is not valid.
+            DatabaseAccessError: it does not let us in.
             DatabaseUnreachableError: no connection was made in time; the message says why.
+            SchemaError: the schema that the address names does not exist.
         """
         database = cls(url, connect_timeout=connect_timeout, statement_timeout=statement_timeout)
+        ready = False
         try:
+            error = await database._attempt()
+            if isinstance(error, DatabaseAccessError):
+                raise error
             await database._pool.open(wait=True, timeout=connect_timeout)
-        except PoolTimeout as error:
-            raise await database._why_not_connected() from error
+            await database._look_at_schema()
+            ready = True
+        except PoolTimeout as timeout:
+            raise await database._why_not_connected() from timeout
+        finally:
+            if not ready:
+                with anyio.CancelScope(shield=True):
+                    await database._pool.close()
         return database
 
     @asynccontextmanager
@@ -134,6 +145,10 @@ class PostgreSQLDatabase:
             [row] = await connection.fetch("database_size")
         return int(row["bytes"])
 
+    async def others(self) -> list[str]:
+        async with self.reading() as connection:
+            return [row["name"] for row in await connection.fetch("other_servers")]
+
     async def backup(self, label: str) -> None:
         """Nothing: a PostgreSQL is copied by those who run it, for example with `pg_dump`."""
 
@@ -150,12 +165,12 @@ class PostgreSQLDatabase:
     @asynccontextmanager
     async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
         try:
-            async with asyncio.timeout(self._connect_timeout):
+            async with asyncio.timeout(self._statement_timeout):
                 await turns.acquire()
         except TimeoutError as error:
             raise OverloadedError(
                 f"all {READERS} connections that read {self.location} were busy for "
-                f"{self._connect_timeout:g} s; send this again later."
+                f"{self._statement_timeout:g} s; send this again later."
             ) from error
         try:
             yield
@@ -167,18 +182,23 @@ class PostgreSQLDatabase:
         self, begin: str, *, in_time: bool = True
     ) -> AsyncIterator[PostgreSQLConnection]:
         raw = await self._connect()
+        seconds = self._statement_timeout + GRACE_SECONDS if in_time else None
+        connection = PostgreSQLConnection(raw, self.location, seconds)
         try:
-            seconds = self._statement_timeout + GRACE_SECONDS if in_time else None
-            connection = PostgreSQLConnection(raw, self.location, seconds)
-            async with connection.transaction(begin):
-                yield connection
-        except ConnectionLostError:
-            # Its server is gone, and with it most likely every other connection.
+            connection.begin(begin)
+            yield connection
+            await connection.commit()
+        except (ConnectionLostError, DatabaseAccessError):
+            # Its server is gone, or no longer the one to write to, and so for the others.
             await self._pool.drain()
             raise
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._pool.putconn(raw)
+            # Not to be stopped half-way, however often the caller is cancelled.
+            await asyncio.shield(self._give_back(raw, connection))
+
+    async def _give_back(self, raw: AsyncConnection[Row], connection: PostgreSQLConnection) -> None:
+        await connection.roll_back()
+        await self._pool.putconn(raw)
 
     async def _connect(self) -> AsyncConnection[Row]:
         if self._closed:
@@ -192,22 +212,58 @@ class PostgreSQLDatabase:
 
     async def _why_not_connected(self) -> StorageError:
         """The pool says only that time is up; one more attempt says why."""
+        error = await self._attempt()
+        return error or DatabaseUnreachableError(
+            f"{self.location} could not be reached, and has just come back."
+        )
+
+    async def _attempt(self) -> StorageError | None:
+        """Connect apart from the pool; what went wrong."""
         try:
             async with asyncio.timeout(GRACE_SECONDS):
                 connection = await AsyncConnection.connect(self._url)
         except TimeoutError:
-            reason = "it does not answer"
+            return DatabaseUnreachableError(f"{self.location} cannot be reached: no answer.")
         except psycopg.Error as error:
-            reason = " ".join(str(error).split())
-        else:
-            await connection.close()
-            reason = "it has just come back"
-        return DatabaseUnreachableError(
-            f"{self.location} cannot be reached: {reason}. Send this again later."
-        )
+            reason = _reason(error)
+            if re.search(_KEEPS_OUT, reason):
+                return DatabaseAccessError(f"{self.location} does not let us in: {reason}.")
+            return DatabaseUnreachableError(f"{self.location} cannot be reached: {reason}.")
+        await connection.close()
+        return None
+
+    async def _look_at_schema(self) -> None:
+        async with self.reading() as connection:
+            [row] = await connection.fetch("current_schema")
+        if row["encoding"] != "UTF8":
+            raise SchemaError(
+                f"{self.location} has the encoding {row['encoding']}, not UTF8, which texts need; "
+                "choose another database."
+            )
+        wanted = str(row["search_path"]).split(",")[0].strip().strip('"')
+        if wanted != row["name"] and wanted != "$user":
+            raise SchemaError(
+                f"{self.location} has no schema {shown(wanted)}; make it with CREATE SCHEMA, "
+                "and let this user create tables in it."
+            )
+        if row["name"] != "public":
+            self.location += f" schema {row['name']}"
 
     async def _configure(self, connection: AsyncConnection[Any]) -> None:
         text, _ = positional(load_queries("postgresql")["configure_session"].text)
         milliseconds = f"{self._statement_timeout * 1e3:.0f}ms"
-        with translated(self.location):
+        async with deadline(connection, self._connect_timeout):
             await connection.execute(text.encode(), [milliseconds])
+
+
+_KEEPS_OUT = (
+    "authentication failed|no password supplied|does not exist|no pg_hba.conf entry|"
+    "not permitted to log in|permission denied"
+)
+"""What libpq says, in English, where trying again does not help; it gives no SQLSTATE."""
+
+
+def _reason(error: psycopg.Error) -> str:
+    """What libpq says, without its question whether a server is running there."""
+    text = " ".join(str(error).split())
+    return re.sub(r" Is the server running .*?\?", "", text).rstrip(".")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import re
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -12,11 +15,10 @@ from operator import attrgetter
 from typing import Any, TypeVar
 from uuid import UUID
 
-import anyio
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, AsyncRawServerCursor
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import PipelineAborted
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from session_buddy_skills.errors import (
     ConnectionLostError,
@@ -32,6 +34,7 @@ from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.queries import load_queries
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GRACE_SECONDS = 2.0
@@ -79,18 +82,20 @@ class PostgreSQLConnection:
 
     async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
         self._queue(query, parameters)
-        cursor = await self._in_time(self._run_queued())
-        return await self._in_time(cursor.fetchall())
+        return await self._rows()
 
     async def stream(
         self, query: str, parameters: Parameters | None = None, *, size: int
     ) -> AsyncIterator[list[Row]]:
-        await self.flush()
+        # The cursor ends with the transaction, also where nobody reads to the end.
         text, values = self._positional(query, parameters)
-        async with AsyncRawServerCursor(self._connection, "stream") as cursor:
-            await self._in_time(cursor.execute(text.encode(), values))
-            while rows := await self._in_time(cursor.fetchmany(size)):
-                yield rows
+        self._queued.append((f"DECLARE stream NO SCROLL CURSOR FOR {text}", values))
+        while True:
+            self._queued.append((f"FETCH FORWARD {size} FROM stream", []))
+            rows = await self._rows()
+            if not rows:
+                return
+            yield rows
 
     async def execute(self, query: str, parameters: Parameters | None = None) -> None:
         self._queue(query, parameters)
@@ -110,20 +115,31 @@ class PostgreSQLConnection:
         if self._queued:
             await self._in_time(self._run_queued())
 
-    @asynccontextmanager
-    async def transaction(self, begin: str) -> AsyncIterator[None]:
-        self._queued = [(begin, [])]
-        committed = False
+    def begin(self, statement: str) -> None:
+        """Begin a transaction, with the first statement of it."""
+        self._queued = [(statement, [])]
+
+    async def commit(self) -> None:
+        """End the transaction; it is on disk when this returns."""
+        self._queued.append(("COMMIT", []))
+        cursor = await self._in_time(self._run_queued())
+        if cursor.statusmessage != "COMMIT":
+            raise StorageError(f"{self._location} has rolled back what was to be stored.")
+        self.ended_at = time.perf_counter()
+
+    async def roll_back(self) -> None:
+        """Leave nothing of the transaction, and the connection fit for another or closed."""
+        self._queued = []
+        raw = self._connection
         try:
-            yield
-            self._queued.append(("COMMIT", []))
-            await self.flush()
-            self.ended_at = time.perf_counter()
-            committed = True
-        finally:
-            if not committed:
-                with anyio.CancelScope(shield=True):
-                    await self._roll_back()
+            if raw.info.pipeline_status is PipelineStatus.OFF and not raw.closed:
+                if raw.info.transaction_status is not TransactionStatus.IDLE:
+                    await self._in_time(raw.execute("ROLLBACK"))
+                return
+        except StorageError as error:
+            # What broke the transaction is being raised; the server forgets it with the connection.
+            logger.info("closing a connection that cannot be rolled back: %s", error)
+        await raw.close()
 
     def _queue(self, query: str, parameters: Parameters | None) -> None:
         self._queued.append(self._positional(query, parameters))
@@ -134,6 +150,10 @@ class PostgreSQLConnection:
         # A tuple would be a composite value.
         values = (given[name] for name in names)
         return text, [list(value) if isinstance(value, tuple) else value for value in values]
+
+    async def _rows(self) -> list[Row]:
+        cursor = await self._in_time(self._run_queued())
+        return await self._in_time(cursor.fetchall())
 
     async def _run_queued(self) -> AsyncCursor[Row]:
         """Run what waits; the result is that of the last statement."""
@@ -152,27 +172,43 @@ class PostgreSQLConnection:
                 lists = (list(row.alternatives_considered), list(row.follow_up_actions))
                 await copy.write_row((*_values(row), *lists, query_id))
 
-    async def _roll_back(self) -> None:
-        self._queued = []
-        idle = self._connection.info.transaction_status is TransactionStatus.IDLE
-        if self._connection.closed or idle:
-            return
-        try:
-            await self._in_time(self._connection.execute("ROLLBACK"))
-        except StorageError:
-            # What broke the transaction is being raised; the server forgets it with the connection.
-            await self._connection.close()
-
     async def _in_time(self, work: Awaitable[T]) -> T:
         with translated(self._location):
-            try:
-                async with asyncio.timeout(self._seconds):
-                    return await work
-            except TimeoutError as error:
-                await self._connection.close()
-                raise ConnectionLostError(
-                    f"{self._location} did not answer within {self._seconds:g} s."
-                ) from error
+            async with deadline(self._connection, self._seconds):
+                return await work
+
+
+@asynccontextmanager
+async def deadline(connection: AsyncConnection[Any], seconds: float | None) -> AsyncIterator[None]:
+    """Break the connection off where it does not answer for so long.
+
+    To cancel what waits would make the driver ask the server, which does not answer, for more.
+
+    Raises:
+        psycopg.OperationalError: it was broken off.
+    """
+    if seconds is None:
+        yield
+        return
+    broken_off = False
+
+    def break_off() -> None:
+        nonlocal broken_off
+        if connection.closed:
+            return
+        broken_off = True
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = asyncio.get_running_loop().call_later(seconds, break_off)
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if broken_off:
+            raise psycopg.OperationalError(f"no answer for {seconds:g} s") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 @cache
@@ -203,7 +239,7 @@ _CONFLICTS = {"40001", "40P01", "23505"}
 _FORBIDDEN = {"42501", "25006", "28000", "28P01"}
 _FULL = {"53100"}
 _NO_ROOM = {"53200", "53300", "53400"}
-_GONE = {"57P01", "57P02", "57P03", "57P05", "25P03"}
+_GONE = {"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"}
 
 
 def _named(location: str, error: psycopg.Error) -> StorageError:
@@ -214,7 +250,10 @@ def _named(location: str, error: psycopg.Error) -> StorageError:
     state = error.sqlstate
     detail = _first_line(error)
     if state in _CONFLICTS:
-        return ContentionError()
+        return ContentionError(
+            f"{location} refused this beside what others have written: {detail}; nothing of it was "
+            "stored."
+        )
     if state in _TIMED_OUT:
         return StatementTimeoutError(
             f"{location} took too long, or waited too long for a lock; nothing of this was stored. "
@@ -224,16 +263,17 @@ def _named(location: str, error: psycopg.Error) -> StorageError:
         return StorageFullError(f"the disk of {location} is full; nothing of this was stored.")
     if state in _NO_ROOM:
         return OverloadedError(f"{location} has no room: {detail}. Send this again later.")
+    if 'extension "vector"' in detail:
+        return SchemaError(
+            f"{location} has no pgvector: {detail}. Install it on that server, and let a superuser "
+            "run CREATE EXTENSION vector in this database."
+        )
     if state in _FORBIDDEN:
         return DatabaseAccessError(f"{location} does not allow that: {detail}.")
     if state in _GONE or (state or "").startswith("08"):
         return ConnectionLostError(f"the connection to {location} was lost: {detail}.")
     if state is None and isinstance(error, psycopg.OperationalError):
         return ConnectionLostError(f"the connection to {location} was lost: {detail}.")
-    if 'extension "vector"' in detail:
-        return SchemaError(
-            f"{location} has no pgvector, which is needed: {detail}. Install it there."
-        )
     return StorageError(f"{location} answered: {detail}.")
 
 

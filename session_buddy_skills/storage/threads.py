@@ -25,14 +25,15 @@ class Threads:
     async def run(self, work: Callable[[], T], interrupt: Callable[[], None] | None = None) -> T:
         """Run the work and answer with its result.
 
-        On a cancellation `interrupt` is called, to end the work soon; the cancellation is raised
-        when it has ended.
+        On a cancellation work that has not begun is left, and `interrupt` is called to end soon
+        what has; without it the work is done all the same. The cancellation is raised when it has
+        ended.
         """
         running = self._executor.submit(work)
         try:
-            return await asyncio.wrap_future(running)
+            return await asyncio.shield(asyncio.wrap_future(running))
         except asyncio.CancelledError:
-            if interrupt is not None:
+            if interrupt is not None and not running.cancel():
                 interrupt()
             await _ended(running)
             raise
@@ -43,7 +44,10 @@ class Threads:
 
 
 async def _ended(running: Future[Any]) -> None:
+    ended = asyncio.wrap_future(running)
     with anyio.CancelScope(shield=True):
-        while not running.done():
+        while not ended.done():
             with suppress(asyncio.CancelledError):
-                await asyncio.wait([asyncio.wrap_future(running)])
+                await asyncio.wait([ended])
+    if not ended.cancelled():
+        ended.exception()  # what an interruption leads to is no news

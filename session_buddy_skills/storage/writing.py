@@ -1,14 +1,15 @@
 """A group of writes into the database, in one transaction.
 
-A transaction that fails because of others is tried again: as often as other servers' writes are in
-its way, and once when the connection breaks. After that it is not known whether it was stored; so
-what is sent again names every invocation by its id, and what is stored already stays as it is.
+A transaction that fails because of others is tried again: for some time where other servers' writes
+are in its way, and once where the connection breaks. In that case it is not known whether it was
+stored; so what it came to is looked for by its ids, and what is stored already stays as it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from secrets import SystemRandom
@@ -27,9 +28,9 @@ from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed
 from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
 
-TRIES = 10
-"""How often in a row others may be in the way."""
-LONGEST_PAUSE_SECONDS = 0.2
+GIVE_UP_SECONDS = 10.0
+"""How long others may be in the way."""
+LONGEST_PAUSE_SECONDS = 0.1
 
 _ROWS = TypeAdapter(list[Invocation])
 _PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query"}
@@ -55,57 +56,72 @@ async def commit_group(database: Database, writes: Sequence[Write]) -> Committed
     except ConnectionLostError as lost:
         if not results:  # nothing was on its way yet
             return await _commit_among_others(database, writes, results)
-        return await _commit_again(database, writes, results, lost)
-
-
-async def _commit_again(
-    database: Database, writes: Sequence[Write], before: list[Result], lost: ConnectionLostError
-) -> Committed[list[Written]]:
-    """What `before` came of may be stored, whole, or nothing of it."""
-    named = [_by_id(write, result) for write, result in zip(writes, before, strict=True)]
-    try:
-        again = await _commit_among_others(database, named, [])
-    except StorageError as error:
-        raise ConnectionLostError(
-            f"{lost} What was being written may be stored or not: send it again, with the same "
-            f"invocation_id. Meanwhile {error}"
-        ) from error
-    pairs = zip(before, again.results, strict=True)
-    results = [first if isinstance(second, list) else second for first, second in pairs]
-    return Committed(results, again.on_disk_at)
+        try:
+            return await _commit_among_others(database, _again(writes), [], before=results)
+        except StorageError as error:
+            raise ConnectionLostError(f"{lost} Since then: {error}") from error
 
 
 async def _commit_among_others(
-    database: Database, writes: Sequence[Write], results: list[Result]
+    database: Database,
+    writes: Sequence[Write],
+    results: list[Result],
+    before: Sequence[Result] = (),
 ) -> Committed[list[Written]]:
-    """Fills `results` before anything is written."""
-    for left in reversed(range(TRIES)):
+    """Write the group, again if others are in the way; `results` is filled before anything is sent.
+
+    `before` is what the group came to the first time: now it is stored, whole, or nothing of it.
+    """
+    give_up_at = time.monotonic() + GIVE_UP_SECONDS
+    while True:
         results.clear()
         try:
             async with database.writing() as connection:
-                ledger = Ledger(await _stored(connection, writes))
-                results += [_apply(ledger, write) for write in writes]
+                ledger = Ledger(await _stored(connection, writes, before))
+                if before:
+                    pairs = zip(writes, before, strict=True)
+                    results += [_apply_again(ledger, write, first) for write, first in pairs]
+                else:
+                    results += [_apply(ledger, write) for write in writes]
                 await _insert(connection, ledger.inserted)
                 await _end(connection, ledger.updated)
             return Committed(results, connection.ended_at)
         except ContentionError:
-            if not left:
+            if time.monotonic() > give_up_at:
                 raise
             # Of two that keep meeting, one comes first.
-            await asyncio.sleep(SystemRandom().uniform(0, LONGEST_PAUSE_SECONDS / (1 + left)))
-    raise AssertionError("the last try answers or raises")
+            await asyncio.sleep(SystemRandom().uniform(0, LONGEST_PAUSE_SECONDS))
+        except ConnectionLostError as lost:
+            if not results:
+                raise
+            raise ConnectionLostError(
+                f"{lost} What was being written may be stored or not: send it again with the same "
+                "invocation_id; without one, look first."
+            ) from lost
 
 
-def _by_id(write: Write, result: Result) -> Write:
-    """The write as it may be sent again: its ids may be stored, and what it ended has a name."""
-    match write:
-        case Put():
-            return replace(write, new_id=False)
-        case End():
-            ended = result[0].invocation.invocation_id if isinstance(result, list) else None
-            return replace(write, invocation_id=write.invocation_id or ended)
-        case _:
-            return tuple(replace(put, new_id=False) for put in write)
+def _again(writes: Sequence[Write]) -> list[Write]:
+    """The writes as they may be sent again: ids that were new may be stored."""
+    again: list[Write] = []
+    for write in writes:
+        if isinstance(write, Put):
+            again.append(replace(write, new_id=False))
+        elif isinstance(write, End):
+            again.append(write)
+        else:
+            again.append(tuple(replace(put, new_id=False) for put in write))
+    return again
+
+
+def _apply_again(ledger: Ledger, write: Write, first: Result) -> Result:
+    """What became of the write, now or the first time."""
+    if isinstance(write, End):
+        # Ended just so, it was this write that ended it; by name it would now end another.
+        if isinstance(first, list) and ledger.holds(first[0].invocation):
+            return first
+        return _apply(ledger, write)
+    second = _apply(ledger, write)
+    return first if isinstance(first, list) and isinstance(second, list) else second
 
 
 def query_id(text: str) -> UUID:
@@ -115,7 +131,7 @@ def query_id(text: str) -> UUID:
     return UUID(int=digest & ~(0x3 << 62) | 2 << 62)
 
 
-def _apply(ledger: Ledger, write: Write) -> list[Written] | InputError:
+def _apply(ledger: Ledger, write: Write) -> Result:
     try:
         match write:
             case Put():
@@ -128,12 +144,17 @@ def _apply(ledger: Ledger, write: Write) -> list[Written] | InputError:
         return refused
 
 
-async def _stored(connection: Connection, writes: Sequence[Write]) -> list[Invocation]:
-    """The stored invocations that the writes may concern."""
+async def _stored(
+    connection: Connection, writes: Sequence[Write], before: Sequence[Result]
+) -> list[Invocation]:
+    """The stored invocations that the writes may concern, or have concerned."""
     puts = [put for write in writes if not isinstance(write, End) for put in _puts(write)]
     ends = [write for write in writes if isinstance(write, End)]
     put_ids = {put.invocation.invocation_id for put in puts if not put.new_id}
     ids = put_ids | {end.invocation_id for end in ends if end.invocation_id}
+    ids |= {
+        one.invocation.invocation_id for some in before if isinstance(some, list) for one in some
+    }
     uses = {(end.session_id, end.skill_name) for end in ends if end.invocation_id is None}
     rows: list[Row] = []
     if ids:

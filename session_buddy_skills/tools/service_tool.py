@@ -40,9 +40,10 @@ class ServiceTool(Tool):
             result = await self.call(service, checked(self.request, **arguments))
         except InputError as error:
             logger.info("%s refused: %s", self.name, error)
-            raise ToolError(str(error), log_level=logging.INFO) from error
+            raise ToolError(str(error), log_level=logging.DEBUG) from error
         except SkillsError as error:
-            raise ToolError(str(error)) from error
+            logger.error("%s failed: %s", self.name, error)
+            raise ToolError(str(error), log_level=logging.DEBUG) from error
         text = result.model_dump_json()
         return ToolResult(
             content=[TextContent(type="text", text=text)], structured_content=from_json(text)

@@ -80,6 +80,18 @@ async def test_an_error_of_the_last_statement_is_raised_at_the_end(
     assert await queries(database, settings) == []
 
 
+async def test_an_error_that_somebody_swallows_is_none_the_less_one(
+    database: Database, settings: Settings
+) -> None:
+    with pytest.raises(StorageError, match=r"has kept nothing|has rolled back"):
+        async with database.writing() as connection:
+            await connection.execute("insert_query", {"query_id": ZERO, "query_text": "lost"})
+            with suppress(StorageError):
+                await connection.script("SELECT nonsense")
+                await connection.fetch("count_invocations")
+    assert await queries(database, settings) == []
+
+
 async def test_a_reader_sees_one_state_throughout(database: Database) -> None:
     wanted = {"query_ids": [ZERO]}
     async with database.reading() as connection:
@@ -143,11 +155,41 @@ async def test_a_read_that_is_cancelled_in_mid_query_leaves_nothing_running(
 async def test_a_write_that_is_cancelled_is_whole_or_not_there(
     database: Database, settings: Settings
 ) -> None:
-    for n in range(20):
+    async def insert_two(n: int) -> None:
+        async with database.writing() as connection:
+            for text in (f"query {n}", f"and {n}"):
+                await connection.execute("insert_query", {"query_id": uuid7(), "query_text": text})
+                await connection.fetch("count_invocations")
+
+    for n in range(40):
         with suppress(TimeoutError):
-            await asyncio.wait_for(insert_query(database, f"query {n}"), 0.001 * (n % 5))
-    await insert_query(database, "the last")
-    assert 1 <= len(await queries(database, settings)) <= 21
+            await asyncio.wait_for(insert_two(n), 0.0005 * (n % 10))
+    await insert_two(40)
+    texts = await queries(database, settings)
+    assert {text.split()[1] for text in texts if text.startswith("query")} == {
+        text.split()[1] for text in texts if text.startswith("and")
+    }
+    assert 2 <= len(texts) <= 82
+
+
+async def test_who_is_cancelled_over_and_over_leaves_the_others_alone(database: Database) -> None:
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection.fetch("count_invocations")
+            await connection.fetch("count_tables")
+
+    async def cancel(task: asyncio.Task[None], pause: float) -> None:
+        for _ in range(3):
+            await asyncio.sleep(pause)
+            task.cancel()
+
+    for turn in range(150):
+        tasks = [asyncio.create_task(read()) for _ in range(4)]
+        pauses = [0.0003 * (turn % 7), 0.0005, 0.001]
+        await asyncio.gather(*map(cancel, tasks, pauses))
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(one, asyncio.CancelledError | None) for one in results), results
+    await insert_query(database, "after all that")
 
 
 async def test_a_writer_waits_for_the_one_before(database: Database) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from session_buddy_skills.errors import ConnectionLostError
+from session_buddy_skills.errors import ConnectionLostError, StorageError
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
@@ -46,7 +47,9 @@ def open_line(
             proxy.deliver = request.param
             direct = settings.database or ""
             through = direct.replace(f":{postgresql.port}/", f":{proxy.port}/")
-            there = Settings.load(data_dir=settings.data_dir, database=through, connect_timeout=1)
+            there = Settings.load(
+                data_dir=settings.data_dir, database=through, connect_timeout=1, statement_timeout=1
+            )
             async with open_service(there) as service:
                 yield Line(service, proxy)
 
@@ -111,7 +114,71 @@ async def test_who_cannot_be_told_what_is_stored_is_told_so(open_line: OpenLine)
         line.proxy.refuse_afterwards = True
         with pytest.raises(ConnectionLostError) as told:
             await line.service.track_invocation(START)
-        assert "may be stored or not: send it again, with the same invocation_id" in str(told.value)
+        assert "may be stored or not: send it again with the same invocation_id" in str(told.value)
         line.proxy.refuse_afterwards = False
         await line.service.track_invocation(START)
         assert len(await all_invocations(line.service)) == 1 + line.proxy.deliver
+
+
+async def test_an_end_by_name_that_was_not_stored_ends_what_is_left(
+    open_line: OpenLine, settings: Settings
+) -> None:
+    async with open_line() as line, open_service(settings) as other:
+        keys = {(await line.service.track_invocation(START)).invocation_id for _ in range(3)}
+        line.proxy.before_next = lambda: other.complete_invocation(END)
+        line.proxy.cut_at = b"COMMIT"
+        receipt = await line.service.complete_invocation(END)
+        assert receipt.changed
+        rows = await all_invocations(line.service)
+    # The other server and this one have ended one each, whichever came first.
+    assert sum(row.completed for row in rows) == 2
+    assert receipt.invocation_id in {row.invocation_id for row in rows if row.completed}
+    assert {row.invocation_id for row in rows} == keys
+
+
+async def test_what_was_refused_the_first_time_and_stored_the_second_is_answered_so(
+    open_line: OpenLine, settings: Settings
+) -> None:
+    async with open_line() as line, open_service(settings) as other:
+        line.proxy.before_next = lambda: other.track_invocation(START)
+        line.proxy.cut_at = b"COMMIT"
+        receipt = await line.service.complete_invocation(END)
+        assert receipt.outcome == "completed"
+        [row] = await all_invocations(line.service)
+    assert row.completed
+
+
+async def test_two_breaks_in_a_row_are_told(open_line: OpenLine) -> None:
+    async with open_line() as line:
+
+        async def cut_again() -> None:
+            line.proxy.cut_at = b"COMMIT"
+
+        line.proxy.before_next = cut_again
+        line.proxy.cut_at = b"BEGIN"
+        with pytest.raises(ConnectionLostError, match="may be stored or not"):
+            await line.service.track_invocation(START)
+        assert line.proxy.cuts == 2
+        assert len(await all_invocations(line.service)) == line.proxy.deliver
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("open_line", [True], indirect=True, ids=["once"])
+async def test_a_network_that_freezes_and_heals(open_line: OpenLine) -> None:
+    async with open_line() as line:
+        await line.service.track_invocation(START)
+        line.proxy.frozen = True
+        for _ in range(3):
+            since = time.monotonic()
+            with pytest.raises(StorageError, match=r"no answer"):
+                await line.service.track_invocation(START)
+            assert time.monotonic() - since < 15
+        line.proxy.frozen = False
+        since = time.monotonic()
+        while True:
+            try:
+                await line.service.track_invocation(START)
+                break
+            except StorageError:
+                assert time.monotonic() - since < 15
+        assert (await line.service.health_check()).status == "ok"

@@ -18,7 +18,8 @@ from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequ
 from session_buddy_skills.results import Receipt
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
-from tests.conftest import COMMAND, ROOT, NewSettings, environment
+from session_buddy_skills.storage import writing
+from tests.conftest import COMMAND, ROOT, NewSettings, environment, start_server
 from tests.databases import execute
 from tests.invocations import all_invocations
 
@@ -102,7 +103,10 @@ async def test_of_two_that_contradict_each_other_one_is_refused(settings: Settin
             assert "is stored with outcome" in str(refused)
 
 
-async def test_who_never_gets_through_is_told_so(settings: Settings) -> None:
+async def test_who_never_gets_through_is_told_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.3)
     execute(
         settings,
         """
@@ -115,7 +119,7 @@ async def test_who_never_gets_through_is_told_so(settings: Settings) -> None:
     async with open_service(settings) as service:
         key = (await start(service, uuid7())).invocation_id
         end = checked(CompleteRequest, invocation_id=key, completed=True)
-        with pytest.raises(ContentionError, match="nothing of this write was stored"):
+        with pytest.raises(ContentionError, match="in the way; nothing of it was stored"):
             await service.complete_invocation(end)
         execute(settings, "DROP TRIGGER in_the_way ON skill_invocation")
         assert (await service.complete_invocation(end)).changed
@@ -146,8 +150,12 @@ def test_many_servers_start_at_once_on_an_empty_database(new_settings: NewSettin
     assert execute(settings, "SELECT version FROM skill_migrations ORDER BY 1") == [(1,), (2,)]
 
 
-def test_many_roll_back_at_once(settings: Settings) -> None:
-    done = list(processes(settings, "db", "rollback", "--to", "0", count=4))
-    # Who comes after the others finds nothing to go back from.
-    assert {code for code, _ in done} <= {0, 65}
+def test_the_schema_does_not_go_back_under_a_server(settings: Settings) -> None:
+    server = start_server(settings.data_dir, database=settings.database)
+    [(code, output)] = processes(settings, "db", "rollback", "--to", "0", count=1)
+    assert code == 65
+    assert f":{server.process.pid}; stop what runs there before its schema goes back" in output
+    server.stop()
+    [done] = processes(settings, "db", "rollback", "--to", "0", count=1)
+    assert done == (0, "schema version 0\n")
     assert execute(settings, "SELECT version FROM skill_migrations") == []

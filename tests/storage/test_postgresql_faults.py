@@ -32,7 +32,7 @@ CONNECT_SECONDS = 1.5
 STATEMENT_SECONDS = 1.5
 LONGEST_ANSWER = 12.0
 """Two groups, each of which waits for a connection, loses it, and waits for another."""
-OURS = "FROM pg_stat_activity WHERE application_name = 'session-buddy-skills'"
+OURS = "FROM pg_stat_activity WHERE application_name LIKE 'session-buddy-skills %'"
 CLOSE_OURS = f"SELECT pg_terminate_backend(pid) {OURS}"
 
 
@@ -128,9 +128,9 @@ async def test_connections_that_break_are_not_noticed(
     server: ServerProcess, postgresql_of_its_own: PostgreSQL
 ) -> None:
     async with calling(server, postgresql_of_its_own) as callers:
-        for _ in range(15):
+        for _ in range(8):
             postgresql_of_its_own.execute(CLOSE_OURS)
-            await asyncio.sleep(0.2)
+            await callers.answers_more()
     assert callers.sentences == []
 
 
@@ -149,7 +149,7 @@ async def test_while_it_is_down_callers_are_told_and_then_served(
 ) -> None:
     async with calling(server, postgresql_of_its_own) as callers:
         await asyncio.to_thread(postgresql_of_its_own.stop)
-        await callers.are_told(r"cannot be reached: .*Connection refused.* Send this again later\.")
+        await callers.are_told(r"cannot be reached: .*Connection refused\.$")
         answer = await callers.client.get("/health")
         assert answer.status_code == 503
         assert "cannot be reached" in answer.json()["error"]

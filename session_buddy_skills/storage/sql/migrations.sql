@@ -8,13 +8,13 @@ CREATE TABLE IF NOT EXISTS skill_migrations (
 
 -- name: has_migrations
 SELECT count(*) AS n
-FROM information_schema.tables
-WHERE table_schema = current_schema() AND table_name = 'skill_migrations';
+FROM pg_catalog.pg_tables
+WHERE schemaname = current_schema() AND tablename = 'skill_migrations';
 
 -- name: count_tables
 SELECT count(*) AS n
-FROM information_schema.tables
-WHERE table_schema = current_schema() AND table_type = 'BASE TABLE';
+FROM pg_catalog.pg_tables
+WHERE schemaname = current_schema();
 
 -- name: applied_migrations
 SELECT version, name, checksum, applied_at FROM skill_migrations ORDER BY version;

@@ -45,7 +45,7 @@ SELECT $query_id, $query_text
 WHERE NOT EXISTS (SELECT 1 FROM skill_query WHERE query_id = $query_id);
 
 -- name: insert_queries
--- Two lists of equal length.
+-- Two lists of equal length. Servers that write the same texts at once do so in the same order.
 INSERT INTO skill_query (query_id, query_text)
 SELECT query_id, query_text
 FROM (
@@ -53,7 +53,8 @@ FROM (
         unnest(CAST($query_ids AS UUID[])) AS query_id,
         unnest(CAST($query_texts AS TEXT[])) AS query_text
 ) AS new
-WHERE NOT EXISTS (SELECT 1 FROM skill_query AS stored WHERE stored.query_id = new.query_id);
+WHERE NOT EXISTS (SELECT 1 FROM skill_query AS stored WHERE stored.query_id = new.query_id)
+ORDER BY query_id;
 
 -- name: insert_invocation
 -- What insert_invocations does, for one row in half the time: a lone caller waits for nothing else.
