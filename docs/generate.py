@@ -75,7 +75,8 @@ schema version 2
   and refuses a schema that holds those of another program. For a schema of its own in a shared
   database, make the schema and add `?options=-csearch_path%3Dskills,public`.
 - Any number of servers may share it, started at any time. All need the same `USER_KEY` if users are
-  recorded. Each takes up to four connections.
+  recorded. Each takes up to four connections, and one more while it finds out why it
+  gets none.
 - Connect directly, or through a pooler that keeps sessions (PgBouncer's `pool_mode=session`).
 - Copies are made with PostgreSQL's own tools; `db backup` is for DuckDB. Copy it before
   `db rollback`, which makes no copy there and refuses while servers use the database.

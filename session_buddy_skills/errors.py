@@ -114,6 +114,10 @@ class DatabaseAccessError(StorageError):
     exit_code = 77
 
 
+class ReadOnlyDatabaseError(DatabaseAccessError):
+    """The database takes no writes, as a standby does."""
+
+
 class NotADatabaseError(StorageError):
     """There is something else where the database should be."""
 

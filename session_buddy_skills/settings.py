@@ -42,6 +42,13 @@ def _split_paths(value: object) -> object:
     return value.split(os.pathsep) if isinstance(value, str) else value
 
 
+_OTHER_FORM = re.compile(
+    r"\s*((postgres(ql)?|duckdb):(?!//)|(host|hostaddr|port|dbname|user|password|service)\s*=)",
+    re.IGNORECASE,
+)
+"""Addresses as libpq takes them too; taken for a path, a password would become a file's name."""
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -145,7 +152,7 @@ class Settings(BaseSettings):
             raise contradiction(
                 "database must be a file, not :memory:, since nothing kept there would last"
             )
-        if re.match(r"(postgres(ql)?|duckdb):(?!//)|\w+ *= *\S+ +\w+ *=", self.database):
+        if _OTHER_FORM.match(self.database):
             raise contradiction(
                 "database must be a path, duckdb:///path or postgresql://user@host/name, "
                 "not an address in another form"

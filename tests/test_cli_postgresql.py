@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -128,6 +129,7 @@ def test_it_does_not_let_us_in(settings: Settings, change: tuple[str, str], reas
         "postgresql://u:ses ame@127.0.0.1/db",
         "postgresql://u:sesame%zz@127.0.0.1/db",
         "postgresql://u:sesame@127.0.0.1:99999/db",
+        "postgresql://u:sesame@127.0.0.1/db?port=1,2",
     ],
 )
 def test_an_address_that_is_none_is_not_shown(settings: Settings, address: str) -> None:
@@ -141,7 +143,16 @@ def test_an_address_that_is_none_is_not_shown(settings: Settings, address: str) 
     )
 
 
-@pytest.mark.parametrize("address", ["host=h dbname=d password=sesame", "postgresql:/u:sesame@h/d"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "host=h dbname=d password=sesame",
+        "password='ses ame' host=h",
+        "host=h\tpassword=sesame",
+        "postgresql:/u:sesame@h/d",
+        "Postgresql:u:sesame",
+    ],
+)
 def test_an_address_in_another_form_is_no_file(tmp_path: Path, address: str) -> None:
     done = run_command(tmp_path, "--database", address, "db", "migrate")
     assert (done.returncode, done.stderr) == (
@@ -157,6 +168,7 @@ def test_an_address_in_another_form_is_no_file(tmp_path: Path, address: str) -> 
     [
         ("postgresql:///skills", "postgresql:///skills"),
         ("postgresql://joe@/", "postgresql:///joe"),
+        ("postgresql://joe%40work:ses%40me@h/my%40db", "postgresql://h:5432/my@db"),
         ("postgres://joe:sesame@h/d", "postgresql://h:5432/d"),
         ("postgresql://a,b:2/d", "postgresql://a:5432,b:2/d"),
         ("postgresql://a:1,b:2/d", "postgresql://a:1,b:2/d"),
@@ -174,11 +186,33 @@ async def test_a_schema_of_its_own_beside_another_program(new_settings: NewSetti
     own = Settings.load(data_dir=settings.data_dir, database=url)
     code, _, errors = run(own, "db", "migrate")
     assert code == 65
-    assert 'has no schema "skills"; make it with CREATE SCHEMA' in errors
+    assert 'has no schema "skills" that this user may use; make it with CREATE' in errors
     execute(settings, "CREATE SCHEMA skills")
     assert run(own, "db", "migrate") == (0, "schema version 2\n", "")
     assert f"{location(settings)} schema skills (postgresql" in run(own, "db", "status")[1]
     assert "is a database of another program" in run(settings, "db", "migrate")[2]
+
+
+@pytest.mark.parametrize(
+    ("schema", "address"),
+    [
+        ("skills", "Skills"),
+        ("skills", "SKILLS,public"),
+        ('"a,b"', '"a,b",public'),
+        ('"q""q"', '"q""q"'),
+        ('"Big"', '"Big"'),
+    ],
+)
+async def test_a_schema_is_found_as_postgresql_reads_its_name(
+    new_settings: NewSettings, schema: str, address: str
+) -> None:
+    settings = new_settings(empty=True)
+    execute(settings, f"CREATE SCHEMA {schema}")
+    url = f"{settings.database}?options=-csearch_path%3D{quote(address)}"
+    own = Settings.load(data_dir=settings.data_dir, database=url)
+    code, output, _ = run(own, "db", "status")
+    assert code == 0
+    assert " schema " in output
 
 
 async def test_tables_that_may_not_be_read_are_seen_all_the_same(

@@ -52,8 +52,18 @@ class DuckDBDatabase:
             DatabaseHeldError, DatabaseAccessError, NotADatabaseError, StorageFullError: as named.
         """
         database = cls(path, memory_limit)
-        with translated(path):
-            readers = await database._threads.run(database._connect)
+        readers: list[DuckDBConnection] = []
+
+        def connect() -> None:
+            readers.extend(database._connect())
+
+        try:
+            with translated(path):
+                await database._threads.run(connect)
+        except asyncio.CancelledError:
+            if readers:
+                database._disconnect(readers)
+            raise
         for reader in readers:
             database._readers.put_nowait(reader)
         return database
@@ -119,8 +129,10 @@ class DuckDBDatabase:
     @asynccontextmanager
     async def _all_readers(self) -> AsyncIterator[list[DuckDBConnection]]:
         """Every reading connection; those that are in the list at the end are used from then on."""
-        readers = [await self._readers.get() for _ in range(READERS)]
+        readers: list[DuckDBConnection] = []
         try:
+            for _ in range(READERS):
+                readers.append(await self._readers.get())
             yield readers
         finally:
             for reader in readers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.queries import load_queries
 from session_buddy_skills.storage.threads import Threads
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _INVOCATIONS = TypeAdapter(list[Invocation])
 
@@ -105,7 +107,7 @@ class DuckDBConnection:
             # After an error COMMIT would roll back and say nothing, so nothing is left to it.
             if not committed:
                 with anyio.CancelScope(shield=True):
-                    await self._threads.run(self._roll_back)
+                    await self._undo()
 
     def close(self) -> None:
         self._cursor.close()
@@ -135,6 +137,15 @@ class DuckDBConnection:
     def _rows(self, values: list[tuple[object, ...]]) -> list[Row]:
         names = [column[0] for column in self._cursor.description or ()]
         return [dict(zip(names, value, strict=True)) for value in values]
+
+    async def _undo(self) -> None:
+        try:
+            with translated(self._path):
+                await self._threads.run(self._roll_back)
+        except StorageError as error:
+            # What broke the transaction is being raised; the file is opened anew.
+            logger.error("a transaction could not be rolled back: %s", error)
+            self.invalid = True
 
     def _roll_back(self) -> None:
         self._queued = []

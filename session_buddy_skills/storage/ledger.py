@@ -76,6 +76,11 @@ class Ledger:
         stored = self._stored.get(row.invocation_id)
         return stored is not None and stored == replace(row, user_query=stored.user_query)
 
+    def is_pending(self, invocation_id: UUID) -> bool:
+        """Whether the invocation is stored and has not ended."""
+        row = self._rows.get(invocation_id)
+        return row is not None and row.outcome is Outcome.PENDING
+
     def put(self, write: Put) -> Written:
         """Store an invocation.
 

@@ -146,12 +146,12 @@ async def roll_back(
     status = await schema_status(database, known)
     if not 0 <= to <= status.version:
         raise InputError(f"to must be between 0 and {status.version}, not {to}.")
-    if others := await database.others():
+    undone = [m for m in reversed(known) if to < m.version <= status.version]
+    if undone and (others := await database.others()):
         raise SchemaError(
             f"{database.location} is used by {', '.join(others)}; stop what runs there before its "
             "schema goes back."
         )
-    undone = [m for m in reversed(known) if to < m.version <= status.version]
     backup = await database.backup(f"v{status.version}") if undone else None
     for migration in undone:
         async with database.migrating() as connection:

@@ -11,7 +11,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from socket import gethostname
 from typing import Any
 
@@ -26,12 +26,13 @@ from session_buddy_skills.errors import (
     DatabaseAccessError,
     DatabaseUnreachableError,
     OverloadedError,
+    ReadOnlyDatabaseError,
     SchemaError,
     StorageError,
     shown,
 )
 from session_buddy_skills.storage.database import Row
-from session_buddy_skills.storage.postgresql_address import address_without_user
+from session_buddy_skills.storage.postgresql_address import address_without_user, parameters_not_in
 from session_buddy_skills.storage.postgresql_connection import (
     GRACE_SECONDS,
     PostgreSQLConnection,
@@ -66,9 +67,11 @@ class PostgreSQLDatabase:
         self._writer_turn = asyncio.Lock()
         self._reader_turns = asyncio.Semaphore(READERS)
         self._closed = False
+        self._own_pids: set[int] = set()
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
             url,
             kwargs={
+                **parameters_not_in(url),
                 "autocommit": True,
                 "client_encoding": "UTF8",
                 "connect_timeout": max(2, round(connect_timeout)),  # libpq takes no less
@@ -134,7 +137,7 @@ class PostgreSQLDatabase:
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[PostgreSQLConnection]:
-        async with self._writer_turn, self._transaction(_MIGRATE, in_time=False) as connection:
+        async with self._writer_turn, self._transaction(_MIGRATE) as connection:
             lock_timeout = f"{self._statement_timeout * 1e3:.0f}ms"
             await connection.fetch("allow_migration", {"lock_timeout": lock_timeout})
             await connection.fetch("lock_schema")
@@ -147,7 +150,8 @@ class PostgreSQLDatabase:
 
     async def others(self) -> list[str]:
         async with self.reading() as connection:
-            return [row["name"] for row in await connection.fetch("other_servers")]
+            rows = await connection.fetch("other_servers", {"own_pids": list(self._own_pids)})
+        return [f"{row['name']} (pid {row['pid']} there)" for row in rows]
 
     async def backup(self, label: str) -> None:
         """Nothing: a PostgreSQL is copied by those who run it, for example with `pg_dump`."""
@@ -155,12 +159,11 @@ class PostgreSQLDatabase:
     async def close(self) -> None:
         """Let go of the connections, once nobody uses them; what is asked afterwards is refused."""
         self._closed = True
-        async with self._writer_turn, asyncio.TaskGroup() as turns:
+        async with AsyncExitStack() as turns:
+            turns.push_async_callback(self._pool.close)
+            await turns.enter_async_context(self._writer_turn)
             for _ in range(READERS):
-                turns.create_task(self._reader_turns.acquire())
-        for _ in range(READERS):
-            self._reader_turns.release()
-        await self._pool.close()
+                await turns.enter_async_context(self._reader_turns)
 
     @asynccontextmanager
     async def _turn(self, turns: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -178,17 +181,14 @@ class PostgreSQLDatabase:
             turns.release()
 
     @asynccontextmanager
-    async def _transaction(
-        self, begin: str, *, in_time: bool = True
-    ) -> AsyncIterator[PostgreSQLConnection]:
+    async def _transaction(self, begin: str) -> AsyncIterator[PostgreSQLConnection]:
         raw = await self._connect()
-        seconds = self._statement_timeout + GRACE_SECONDS if in_time else None
-        connection = PostgreSQLConnection(raw, self.location, seconds)
+        connection = PostgreSQLConnection(raw, self.location, self._statement_timeout)
         try:
             connection.begin(begin)
             yield connection
             await connection.commit()
-        except (ConnectionLostError, DatabaseAccessError):
+        except (ConnectionLostError, ReadOnlyDatabaseError):
             # Its server is gone, or no longer the one to write to, and so for the others.
             await self._pool.drain()
             raise
@@ -240,11 +240,11 @@ class PostgreSQLDatabase:
                 f"{self.location} has the encoding {row['encoding']}, not UTF8, which texts need; "
                 "choose another database."
             )
-        wanted = str(row["search_path"]).split(",")[0].strip().strip('"')
-        if wanted != row["name"] and wanted != "$user":
+        wanted = _first_name(row["search_path"])
+        if row["name"] is None or wanted not in (row["name"], "$user"):
             raise SchemaError(
-                f"{self.location} has no schema {shown(wanted)}; make it with CREATE SCHEMA, "
-                "and let this user create tables in it."
+                f"{self.location} has no schema {shown(wanted)} that this user may use; make it "
+                "with CREATE SCHEMA, and let this user create tables in it."
             )
         if row["name"] != "public":
             self.location += f" schema {row['name']}"
@@ -254,6 +254,7 @@ class PostgreSQLDatabase:
         milliseconds = f"{self._statement_timeout * 1e3:.0f}ms"
         async with deadline(connection, self._connect_timeout):
             await connection.execute(text.encode(), [milliseconds])
+        self._own_pids.add(connection.info.backend_pid)
 
 
 _KEEPS_OUT = (
@@ -261,6 +262,13 @@ _KEEPS_OUT = (
     "not permitted to log in|permission denied"
 )
 """What libpq says, in English, where trying again does not help; it gives no SQLSTATE."""
+
+
+def _first_name(search_path: str) -> str:
+    """The first schema of a search path, as PostgreSQL reads it."""
+    match = re.match(r'^\s*(?:"((?:[^"]|"")*)"|([^,]*))', search_path)
+    quoted, plain = match.groups(default="") if match else ("", "")
+    return quoted.replace('""', '"') or plain.strip().lower()
 
 
 def _reason(error: psycopg.Error) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import re
@@ -25,6 +26,7 @@ from session_buddy_skills.errors import (
     ContentionError,
     DatabaseAccessError,
     OverloadedError,
+    ReadOnlyDatabaseError,
     SchemaError,
     StatementTimeoutError,
     StorageError,
@@ -71,12 +73,13 @@ class PostgreSQLConnection:
     """
 
     def __init__(
-        self, connection: AsyncConnection[Row], location: str, seconds: float | None
+        self, connection: AsyncConnection[Row], location: str, statement_timeout: float
     ) -> None:
         self.ended_at = 0.0
+        self._streams = itertools.count(1)
         self._connection = connection
         self._location = location
-        self._seconds = seconds
+        self._statement_timeout = statement_timeout
         self._queries = load_queries("postgresql")
         self._queued: list[tuple[str, list[Any]]] = []
 
@@ -89,9 +92,10 @@ class PostgreSQLConnection:
     ) -> AsyncIterator[list[Row]]:
         # The cursor ends with the transaction, also where nobody reads to the end.
         text, values = self._positional(query, parameters)
-        self._queued.append((f"DECLARE stream NO SCROLL CURSOR FOR {text}", values))
+        cursor = f"stream_{next(self._streams)}"
+        self._queued.append((f"DECLARE {cursor} NO SCROLL CURSOR FOR {text}", values))
         while True:
-            self._queued.append((f"FETCH FORWARD {size} FROM stream", []))
+            self._queued.append((f"FETCH FORWARD {size} FROM {cursor}", []))
             rows = await self._rows()
             if not rows:
                 return
@@ -108,12 +112,14 @@ class PostgreSQLConnection:
 
     async def script(self, text: str) -> None:
         await self.flush()
-        await self._in_time(self._connection.execute(text.encode()))
+        # A change of the schema takes as long as it takes.
+        with translated(self._location):
+            await self._connection.execute(text.encode())
 
     async def flush(self) -> None:
         """Run what waits."""
         if self._queued:
-            await self._in_time(self._run_queued())
+            await self._run_queued()
 
     def begin(self, statement: str) -> None:
         """Begin a transaction, with the first statement of it."""
@@ -122,7 +128,7 @@ class PostgreSQLConnection:
     async def commit(self) -> None:
         """End the transaction; it is on disk when this returns."""
         self._queued.append(("COMMIT", []))
-        cursor = await self._in_time(self._run_queued())
+        cursor = await self._run_queued()
         if cursor.statusmessage != "COMMIT":
             raise StorageError(f"{self._location} has rolled back what was to be stored.")
         self.ended_at = time.perf_counter()
@@ -152,12 +158,15 @@ class PostgreSQLConnection:
         return text, [list(value) if isinstance(value, tuple) else value for value in values]
 
     async def _rows(self) -> list[Row]:
-        cursor = await self._in_time(self._run_queued())
+        cursor = await self._run_queued()
         return await self._in_time(cursor.fetchall())
 
     async def _run_queued(self) -> AsyncCursor[Row]:
         """Run what waits; the result is that of the last statement."""
         queued, self._queued = self._queued, []
+        return await self._in_time(self._run(queued), statements=len(queued))
+
+    async def _run(self, queued: list[tuple[str, list[Any]]]) -> AsyncCursor[Row]:
         async with self._connection.pipeline():
             cursors = [
                 await self._connection.execute(text.encode(), values) for text, values in queued
@@ -172,14 +181,15 @@ class PostgreSQLConnection:
                 lists = (list(row.alternatives_considered), list(row.follow_up_actions))
                 await copy.write_row((*_values(row), *lists, query_id))
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
+    async def _in_time(self, work: Awaitable[T], *, statements: int = 1) -> T:
+        seconds = self._statement_timeout * statements + GRACE_SECONDS
         with translated(self._location):
-            async with deadline(self._connection, self._seconds):
+            async with deadline(self._connection, seconds):
                 return await work
 
 
 @asynccontextmanager
-async def deadline(connection: AsyncConnection[Any], seconds: float | None) -> AsyncIterator[None]:
+async def deadline(connection: AsyncConnection[Any], seconds: float) -> AsyncIterator[None]:
     """Break the connection off where it does not answer for so long.
 
     To cancel what waits would make the driver ask the server, which does not answer, for more.
@@ -187,9 +197,6 @@ async def deadline(connection: AsyncConnection[Any], seconds: float | None) -> A
     Raises:
         psycopg.OperationalError: it was broken off.
     """
-    if seconds is None:
-        yield
-        return
     broken_off = False
 
     def break_off() -> None:
@@ -236,7 +243,8 @@ def translated(location: str) -> Iterator[None]:
 
 _TIMED_OUT = {"57014", "55P03"}
 _CONFLICTS = {"40001", "40P01", "23505"}
-_FORBIDDEN = {"42501", "25006", "28000", "28P01"}
+_FORBIDDEN = {"42501", "28000", "28P01"}
+_READ_ONLY = {"25006"}
 _FULL = {"53100"}
 _NO_ROOM = {"53200", "53300", "53400"}
 _GONE = {"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"}
@@ -268,6 +276,8 @@ def _named(location: str, error: psycopg.Error) -> StorageError:
             f"{location} has no pgvector: {detail}. Install it on that server, and let a superuser "
             "run CREATE EXTENSION vector in this database."
         )
+    if state in _READ_ONLY:
+        return ReadOnlyDatabaseError(f"{location} takes no writes: {detail}.")
     if state in _FORBIDDEN:
         return DatabaseAccessError(f"{location} does not allow that: {detail}.")
     if state in _GONE or (state or "").startswith("08"):

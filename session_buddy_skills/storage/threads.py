@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -30,12 +30,13 @@ class Threads:
         ended.
         """
         running = self._executor.submit(work)
+        ended = asyncio.wrap_future(running)
         try:
-            return await asyncio.shield(asyncio.wrap_future(running))
+            return await asyncio.shield(ended)
         except asyncio.CancelledError:
             if interrupt is not None and not running.cancel():
                 interrupt()
-            await _ended(running)
+            await _wait(ended)
             raise
 
     def close(self) -> None:
@@ -43,8 +44,7 @@ class Threads:
         self._executor.shutdown(wait=False)
 
 
-async def _ended(running: Future[Any]) -> None:
-    ended = asyncio.wrap_future(running)
+async def _wait(ended: asyncio.Future[Any]) -> None:
     with anyio.CancelScope(shield=True):
         while not ended.done():
             with suppress(asyncio.CancelledError):

@@ -116,9 +116,14 @@ def _again(writes: Sequence[Write]) -> list[Write]:
 def _apply_again(ledger: Ledger, write: Write, first: Result) -> Result:
     """What became of the write, now or the first time."""
     if isinstance(write, End):
-        # Ended just so, it was this write that ended it; by name it would now end another.
-        if isinstance(first, list) and ledger.holds(first[0].invocation):
-            return first
+        if isinstance(first, list):
+            # Ended just so, it was this write that ended it; by name it would now end another.
+            ended = first[0].invocation
+            if ledger.holds(ended):
+                return first
+            # The first try may still be under way: of two that end one row, one has to give way.
+            if ledger.is_pending(ended.invocation_id):
+                write = replace(write, invocation_id=ended.invocation_id)
         return _apply(ledger, write)
     second = _apply(ledger, write)
     return first if isinstance(first, list) and isinstance(second, list) else second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -221,6 +222,35 @@ async def test_the_service_closes_when_its_scope_is_cancelled(settings: Settings
             await anyio.sleep(60)
     async with open_service(settings) as again:
         assert (await again.health_check()).invocations == 0
+
+
+async def test_closing_may_be_given_up_and_done_again(database: Database) -> None:
+    async with database.reading() as connection:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(database.close(), 0.05)
+        assert await connection.fetch("count_invocations")
+    await asyncio.wait_for(database.close(), 10)
+
+
+async def test_two_streams_in_one_transaction(database: Database) -> None:
+    async with database.reading() as connection:
+        for _ in range(2):
+            assert [some async for some in connection.stream("all_invocations", size=3)] == []
+
+
+async def test_what_is_cancelled_leaves_nothing_in_the_log(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def read() -> None:
+        async with database.reading() as connection:
+            await connection.script(SLOW[database.engine])
+            await connection.fetch("count_invocations")
+
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read(), 0.05)
+    gc.collect()
+    assert [one for one in caplog.records if one.name == "asyncio"] == []
 
 
 async def test_its_size_grows(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,6 +14,7 @@ from session_buddy_skills.errors import ConnectionLostError, StorageError
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from tests.databases import execute
 from tests.invocations import all_invocations, invocations
 from tests.postgresql import PostgreSQL
 from tests.proxy import Proxy, proxy_to
@@ -134,6 +136,29 @@ async def test_an_end_by_name_that_was_not_stored_ends_what_is_left(
     assert sum(row.completed for row in rows) == 2
     assert receipt.invocation_id in {row.invocation_id for row in rows if row.completed}
     assert {row.invocation_id for row in rows} == keys
+
+
+async def test_a_commit_that_is_still_under_way_ends_one_all_the_same(
+    open_line: OpenLine, settings: Settings
+) -> None:
+    execute(
+        settings,
+        """
+        CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON skill_invocation
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger();
+        """,
+    )
+    async with open_line() as line, open_service(settings) as other:
+        older = await line.service.track_invocation(START)
+        line.proxy.before_next = lambda: other.track_invocation(START)
+        line.proxy.cut_at = b"COMMIT"
+        receipt = await line.service.complete_invocation(END)
+        assert (receipt.invocation_id, receipt.changed) == (older.invocation_id, True)
+        await asyncio.sleep(1.5)
+        rows = await all_invocations(line.service)
+    assert [row.invocation_id for row in rows if row.completed] == [older.invocation_id]
 
 
 async def test_what_was_refused_the_first_time_and_stored_the_second_is_answered_so(

@@ -1,6 +1,6 @@
 -- name: configure_session
--- Times are UTC. Nothing waits without end, and a process that has stopped in mid-transaction does
--- not keep its locks. What is committed is on disk.
+-- Times are UTC. No statement runs without end, and a process that has stopped in mid-transaction
+-- does not keep its locks. What is committed is on disk. The lock says that this schema is in use.
 SELECT
     set_config('TimeZone', 'UTC', false),
     set_config('statement_timeout', $statement_timeout, false),
@@ -9,7 +9,8 @@ SELECT
         'synchronous_commit',
         replace(current_setting('synchronous_commit'), 'off', 'on'),
         false
-    );
+    ),
+    pg_advisory_lock_shared(8678, hashtext(current_schema()));
 
 -- name: allow_migration
 -- Changing a large table takes as long as it takes; waiting for others does not.
@@ -29,13 +30,17 @@ SELECT
     current_setting('server_encoding') AS encoding;
 
 -- name: other_servers
--- Each process of ours has a name of its own, which its connections bear.
-SELECT DISTINCT application_name AS name
-FROM pg_stat_activity
-WHERE datname = current_database()
-    AND application_name LIKE 'session-buddy-skills %'
-    AND application_name <> current_setting('application_name')
-ORDER BY application_name;
+-- Who else holds the lock that each connection of ours takes on the schema that it uses.
+SELECT coalesce(activity.application_name, 'another server') AS name, lock.pid
+FROM pg_locks AS lock
+LEFT JOIN pg_stat_activity AS activity ON activity.pid = lock.pid
+WHERE lock.locktype = 'advisory'
+    AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND lock.classid = 8678
+    AND lock.objid = CAST(CAST(hashtext(current_schema()) AS BIGINT) & 4294967295 AS OID)
+    AND lock.objsubid = 2
+    AND NOT lock.pid = ANY(CAST($own_pids AS INTEGER[]))
+ORDER BY lock.pid;
 
 -- name: database_size
 SELECT pg_database_size(current_database()) AS bytes;
