@@ -9,6 +9,7 @@ from typing import Any
 
 from session_buddy_skills import settings
 from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.tools.catalog import CATALOG_TOOLS
 from session_buddy_skills.tools.reading import READING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
 from session_buddy_skills.tools.service_tool import ServiceTool
@@ -65,7 +66,7 @@ $ createdb --encoding UTF8 --owner skills skills
 $ psql --command 'CREATE EXTENSION vector' skills   # as a superuser, once
 $ export SESSION_BUDDY_SKILLS_DATABASE=postgresql://skills@db.example.com/skills
 $ session-buddy-skills db migrate
-schema version 2
+schema version 3
 ```
 
 - The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what
@@ -115,7 +116,7 @@ def pages() -> dict[str, str]:
 def tools_page() -> str:
     """Every tool with its arguments and its answer."""
     parts = [TOOLS_HEAD]
-    for tool in (*RECORDING_TOOLS, *READING_TOOLS):
+    for tool in (*RECORDING_TOOLS, *READING_TOOLS, *CATALOG_TOOLS):
         parts.append("\n".join(tool_lines(tool)))
     return "\n".join(parts) + "\n"
 
@@ -211,6 +212,9 @@ def limit_rows() -> Iterable[str]:
         (settings.LIST_ITEMS, "alternatives, or follow-up actions, of one invocation"),
         (settings.ITEM_CHARS, "characters of one of them"),
         (settings.BATCH_INVOCATIONS, "invocations in one `record_invocations`"),
+        (settings.CATALOG_SKILLS, "skills in one `register_skills`"),
+        (settings.DESCRIPTION_CHARS, "characters of a skill's description"),
+        (settings.PATH_CHARS, "characters of its location"),
         (settings.BODY_BYTES, "bytes of one HTTP request"),
     ):
         yield f"| {limit:,} | {meaning} |\n"

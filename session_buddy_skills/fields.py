@@ -25,13 +25,15 @@ NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """Text without characters of Unicode's category Cc."""
 
 
-def _no_nul(text: str) -> str:
+def no_nul(text: str) -> str:
+    """Refuse text with a NUL character, which not every database can keep."""
     if "\0" in text:
         raise PydanticCustomError("nul", "must have no NUL characters")
     return text
 
 
-def _blank_is_none(value: object) -> object:
+def blank_is_none(value: object) -> object:
+    """None for text of blanks alone."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -62,15 +64,15 @@ Name = Annotated[
         strip_whitespace=True, min_length=1, max_length=NAME_CHARS, pattern=NO_CONTROL
     ),
 ]
-OptionalName = Annotated[Name | None, BeforeValidator(_blank_is_none)]
+OptionalName = Annotated[Name | None, BeforeValidator(blank_is_none)]
 OptionalQuery = Annotated[
-    Annotated[str, StringConstraints(max_length=QUERY_CHARS), AfterValidator(_no_nul)] | None,
-    BeforeValidator(_blank_is_none),
+    Annotated[str, StringConstraints(max_length=QUERY_CHARS), AfterValidator(no_nul)] | None,
+    BeforeValidator(blank_is_none),
 ]
 Item = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=ITEM_CHARS),
-    AfterValidator(_no_nul),
+    AfterValidator(no_nul),
 ]
 Items = Annotated[list[Item], Field(max_length=LIST_ITEMS)]
 Instant = Annotated[datetime, BeforeValidator(_instant)]

@@ -12,6 +12,14 @@ from typing import Any
 
 import anyio
 
+from session_buddy_skills.catalog import (
+    CatalogAnswer,
+    CatalogRequest,
+    CatalogSkill,
+    Registered,
+    RegisterRequest,
+    Skill,
+)
 from session_buddy_skills.exporting import export_to_file, target_file
 from session_buddy_skills.intake import Intake
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
@@ -27,6 +35,7 @@ from session_buddy_skills.results import (
     WriteStatistics,
 )
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.catalog_store import CatalogStore
 from session_buddy_skills.storage.database import Database
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
@@ -45,6 +54,7 @@ class Service:
         self._started = time.monotonic()
         self._exporting = anyio.Lock()
         self._intake = Intake(settings)
+        self._catalog = CatalogStore(database)
         self._store = InvocationStore(database, max_waiting=settings.max_pending_writes)
 
     @property
@@ -111,6 +121,25 @@ class Service:
         if skills := await self._store.read(report):
             return SkillMetricsAnswer(skills=skills)
         return SkillMetricsAnswer(skills=[], reason="no_such_skill" if skill_name else "no_history")
+
+    async def register_skills(self, request: RegisterRequest) -> Registered:
+        """Put skills into the catalog, all or none, and take out those that are gone."""
+        skills = [Skill.from_entry(entry) for entry in request.skills]
+        changes = await self._catalog.register(
+            skills, request.scanned, unreadable=request.unreadable
+        )
+        return Registered(
+            added=len(changes.added),
+            changed=len(changes.changed),
+            unchanged=len(request.skills) - len(changes.added) - len(changes.changed),
+            removed=sorted({skill.skill_name for skill in changes.removed}),
+        )
+
+    async def list_skills(self, request: CatalogRequest) -> CatalogAnswer:
+        """The catalog, by name; with a `reason` if it is empty."""
+        rows = await self._catalog.skills(request.source)
+        skills = [CatalogSkill.model_validate(row) for row in rows]
+        return CatalogAnswer(skills=skills, reason=None if skills else "no_skills")
 
     async def export_metrics(self, path: Path) -> Export:
         """Write everything recorded to a JSON file in an allowed folder, as one consistent state.

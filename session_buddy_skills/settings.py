@@ -34,6 +34,12 @@ ITEM_CHARS = 500
 """Longest alternative or follow-up action, in characters."""
 BATCH_INVOCATIONS = 1_000
 """Most invocations in one `record_invocations` call."""
+CATALOG_SKILLS = 5_000
+"""Most skills in one `register_skills` call."""
+DESCRIPTION_CHARS = 5_000
+"""Longest description of a skill, in characters."""
+PATH_CHARS = 1_000
+"""Longest location of a skill, in characters."""
 BODY_BYTES = 4 * 2**20
 """Largest body of one plain HTTP request; the MCP SDK has the same limit for its own."""
 

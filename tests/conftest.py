@@ -94,11 +94,13 @@ def environment(data_dir: Path, **variables: object) -> dict[str, str]:
     return home | {f"{PREFIX}DATA_DIR": str(data_dir)} | named
 
 
-def run_command(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(
+    data_dir: Path, *arguments: str, **variables: object
+) -> subprocess.CompletedProcess[str]:
     """Run `session-buddy-skills` to its end."""
     return subprocess.run(
         [*COMMAND, *arguments],
-        env=environment(data_dir),
+        env=environment(data_dir, **variables),
         cwd=ROOT,
         capture_output=True,
         text=True,

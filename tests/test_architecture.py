@@ -17,6 +17,7 @@ LEVELS = {
     "fields": 0,
     "models": 0,
     "results": 0,
+    "catalog": 0,
     "analytics": 1,
     "storage": 1,
     "intake": 2,
@@ -26,6 +27,7 @@ LEVELS = {
     "service": 2,
     "tools": 3,
     "web": 3,
+    "importers": 3,
     "app": 4,
     "cli": 4,
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from session_buddy_skills.cli.db import db
+from session_buddy_skills.cli.skills import skills
 from session_buddy_skills.errors import SkillsError
 
 HELP = """Record every use of an agent's skills, and answer from the record.
@@ -71,6 +72,7 @@ def serve(options: dict[str, object], host: str | None, port: int | None) -> Non
 
 
 cli.add_command(db)
+cli.add_command(skills)
 
 
 def _serve_with(name: str, options: dict[str, object]) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
-from session_buddy_skills.errors import ConnectionLostError
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import GroupCommit
 from session_buddy_skills.storage.ledger import Write, Written
+from session_buddy_skills.storage.retrying import read
 from session_buddy_skills.storage.writing import commit_group
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ROWS_PER_COMMIT = 5_000
@@ -47,19 +45,8 @@ class InvocationStore:
         await self.database.close()
 
     async def read(self, work: Callable[[InvocationReader], Awaitable[T]]) -> T:
-        """What `work` makes of reads that all see the same state.
-
-        It is asked a second time where the connection breaks under it.
-        """
-        try:
-            return await self._read(work)
-        except ConnectionLostError as lost:
-            logger.info("reading again: %s", lost)
-            return await self._read(work)
-
-    async def _read(self, work: Callable[[InvocationReader], Awaitable[T]]) -> T:
-        async with self.database.reading() as connection:
-            return await work(InvocationReader(connection))
+        """What `work` makes of reads that all see the same state; it may be asked twice."""
+        return await read(self.database, lambda connection: work(InvocationReader(connection)))
 
 
 class InvocationReader:

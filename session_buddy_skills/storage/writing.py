@@ -7,19 +7,15 @@ stored; so what it came to is looked for by its ids, and what is stored already 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from secrets import SystemRandom
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from session_buddy_skills.errors import (
     ConnectionLostError,
-    ContentionError,
     InputError,
     StorageError,
 )
@@ -27,10 +23,7 @@ from session_buddy_skills.models import END_FIELDS, Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed
 from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
-
-GIVE_UP_SECONDS = 10.0
-"""How long others may be in the way."""
-LONGEST_PAUSE_SECONDS = 0.1
+from session_buddy_skills.storage.retrying import write_among_others
 
 _ROWS = TypeAdapter(list[Invocation])
 _PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query"}
@@ -68,36 +61,32 @@ async def _commit_among_others(
     results: list[Result],
     before: Sequence[Result] = (),
 ) -> Committed[list[Written]]:
-    """Write the group, again if others are in the way; `results` is filled before anything is sent.
+    """Write the group; `results` is filled before anything is sent.
 
     `before` is what the group came to the first time: now it is stored, whole, or nothing of it.
     """
-    give_up_at = time.monotonic() + GIVE_UP_SECONDS
-    while True:
+
+    async def work(connection: Connection) -> None:
         results.clear()
-        try:
-            async with database.writing() as connection:
-                ledger = Ledger(await _stored(connection, writes, before))
-                if before:
-                    pairs = zip(writes, before, strict=True)
-                    results += [_apply_again(ledger, write, first) for write, first in pairs]
-                else:
-                    results += [_apply(ledger, write) for write in writes]
-                await _insert(connection, ledger.inserted)
-                await _end(connection, ledger.updated)
-            return Committed(results, connection.ended_at)
-        except ContentionError:
-            if time.monotonic() > give_up_at:
-                raise
-            # Of two that keep meeting, one comes first.
-            await asyncio.sleep(SystemRandom().uniform(0, LONGEST_PAUSE_SECONDS))
-        except ConnectionLostError as lost:
-            if not results:
-                raise
-            raise ConnectionLostError(
-                f"{lost} What was being written may be stored or not: send it again with the same "
-                "invocation_id; without one, look first."
-            ) from lost
+        ledger = Ledger(await _stored(connection, writes, before))
+        if before:
+            pairs = zip(writes, before, strict=True)
+            results.extend(_apply_again(ledger, write, first) for write, first in pairs)
+        else:
+            results.extend(_apply(ledger, write) for write in writes)
+        await _insert(connection, ledger.inserted)
+        await _end(connection, ledger.updated)
+
+    try:
+        _, on_disk_at = await write_among_others(database, work)
+    except ConnectionLostError as lost:
+        if not results:
+            raise
+        raise ConnectionLostError(
+            f"{lost} What was being written may be stored or not: send it again with the same "
+            "invocation_id; without one, look first."
+        ) from lost
+    return Committed(results, on_disk_at)
 
 
 def _again(writes: Sequence[Write]) -> list[Write]:

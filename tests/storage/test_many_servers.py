@@ -19,7 +19,7 @@ from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequ
 from session_buddy_skills.results import Receipt
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
-from session_buddy_skills.storage import writing
+from session_buddy_skills.storage import retrying
 from tests.conftest import COMMAND, ROOT, NewSettings, environment, start_server
 from tests.databases import execute
 from tests.invocations import all_invocations
@@ -107,7 +107,7 @@ async def test_of_two_that_contradict_each_other_one_is_refused(settings: Settin
 async def test_who_never_gets_through_is_told_so(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.3)
+    monkeypatch.setattr(retrying, "GIVE_UP_SECONDS", 0.3)
     execute(
         settings,
         """
@@ -147,8 +147,12 @@ def processes(settings: Settings, *arguments: str, count: int) -> Iterator[tuple
 def test_many_servers_start_at_once_on_an_empty_database(new_settings: NewSettings) -> None:
     settings = new_settings(empty=True)
     done = list(processes(settings, "db", "migrate", count=8))
-    assert done == [(0, "schema version 2\n")] * 8
-    assert execute(settings, "SELECT version FROM skill_migrations ORDER BY 1") == [(1,), (2,)]
+    assert done == [(0, "schema version 3\n")] * 8
+    assert execute(settings, "SELECT version FROM skill_migrations ORDER BY 1") == [
+        (1,),
+        (2,),
+        (3,),
+    ]
 
 
 def test_the_schema_does_not_go_back_under_a_server(settings: Settings) -> None:

@@ -1,0 +1,2 @@
+DROP VIEW skill_catalog;
+DROP TABLE skill;
