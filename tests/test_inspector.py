@@ -20,6 +20,8 @@ NAMES = {
     "skill_metrics",
     "health_check",
     "export_metrics",
+    "register_skills",
+    "list_skills",
 }
 TOOL_IS_ERROR = 5
 
@@ -81,6 +83,8 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("skill_metrics", {}),
         inspector.call("health_check", {}),
         inspector.call("export_metrics", {"path": "all.json"}),
+        inspector.call("register_skills", {"skills": [{"name": "lint", "description": "Lints."}]}),
+        inspector.call("list_skills", {}),
     ]
     for code, result in answers:
         assert code == 0
@@ -88,6 +92,8 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
     assert answers[3][1]["structuredContent"]["total_invocations"] == 2
     exported = json.loads(Path(answers[6][1]["structuredContent"]["path"]).read_text())
     assert len(exported["invocations"]) == 2
+    names = [skill["name"] for skill in answers[8][1]["structuredContent"]["skills"]]
+    assert names == ["k", "lint"]
 
 
 @pytest.mark.slow

@@ -45,6 +45,12 @@ async def insert_query(database: Database, text: str, key: UUID | None = None) -
         await connection.execute("insert_query", parameters)
 
 
+async def read_slowly(database: Database) -> None:
+    async with database.reading() as connection:
+        await connection.script(SLOW[database.engine])
+        await connection.fetch("count_invocations")
+
+
 async def queries(database: Database, settings: Settings) -> list[str]:
     """The texts that are stored; closes the database."""
     await database.close()
@@ -141,14 +147,9 @@ async def test_a_cancelled_read_gives_its_connection_back(database: Database) ->
 async def test_a_read_that_is_cancelled_in_mid_query_leaves_nothing_running(
     database: Database,
 ) -> None:
-    async def read() -> None:
-        async with database.reading() as connection:
-            await connection.script(SLOW[database.engine])
-            await connection.fetch("count_invocations")
-
     for _ in range(3):
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(read(), 0.05)
+            await asyncio.wait_for(read_slowly(database), 0.05)
         async with database.reading() as one, database.reading() as two:
             assert await one.fetch("count_invocations") == await two.fetch("count_invocations")
 
@@ -241,14 +242,9 @@ async def test_two_streams_in_one_transaction(database: Database) -> None:
 async def test_what_is_cancelled_leaves_nothing_in_the_log(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def read() -> None:
-        async with database.reading() as connection:
-            await connection.script(SLOW[database.engine])
-            await connection.fetch("count_invocations")
-
     for _ in range(3):
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(read(), 0.05)
+            await asyncio.wait_for(read_slowly(database), 0.05)
     gc.collect()
     assert [one for one in caplog.records if one.name == "asyncio"] == []
 

@@ -81,8 +81,18 @@ class Callers:
     async def are_told(self, sentence: str) -> None:
         """Wait until a caller is told something like this."""
         with anyio.fail_after(LONGEST_ANSWER + 15):
-            while not any(re.search(sentence, one) for one in self.sentences):
+            while not self._told(sentence):
                 await asyncio.sleep(0.05)
+
+    async def answer_more_or_are_told(self, sentence: str) -> None:
+        """Wait until either."""
+        enough = len(self.answered) + 40
+        with anyio.fail_after(LONGEST_ANSWER + 15):
+            while len(self.answered) < enough and not self._told(sentence):
+                await asyncio.sleep(0.05)
+
+    def _told(self, sentence: str) -> bool:
+        return any(re.search(sentence, one) for one in self.sentences)
 
 
 @pytest.fixture
@@ -191,11 +201,15 @@ async def test_a_process_that_hangs_is_given_up(
 ) -> None:
     async with calling(server, postgresql_of_its_own) as callers:
         rows = postgresql_of_its_own.execute(f"SELECT pid {OURS}")
-        for (pid,) in rows:
-            os.kill(pid, signal.SIGSTOP)
-        await callers.answers_more()
-        for (pid,) in rows:
-            os.kill(pid, signal.SIGCONT)
+        try:
+            for (pid,) in rows:
+                os.kill(pid, signal.SIGSTOP)
+            # One that was stopped amid a transaction keeps what it wrote locked.
+            await callers.answer_more_or_are_told("no answer for|waited too long for a lock")
+        finally:
+            for (pid,) in rows:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_server_that_is_starting_up_is_waited_for(
