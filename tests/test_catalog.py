@@ -78,7 +78,9 @@ async def test_a_file_that_cannot_be_read_just_now_stays(service: Service) -> No
 
 async def test_a_folder_beside_one_that_was_read_is_left_alone(service: Service) -> None:
     await register(service, LINT)
-    assert (await register(service, scanned=["/p/skill", "/p/skills2"])).removed == []
+    await register(service, {"name": "told"})
+    for scanned in (["/p/skill", "/p/skills2"], ["", "."]):
+        assert (await register(service, scanned=scanned)).removed == []
 
 
 async def test_what_is_used_is_in_the_catalog(service: Service) -> None:

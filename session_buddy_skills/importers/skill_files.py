@@ -49,11 +49,12 @@ def scan_skills(home: Path, project: Path, plugins: Sequence[Path] = ()) -> Scan
     scan = Scan()
     manifests = home.glob("plugins/**/.claude-plugin/plugin.json")
     installed = sorted(manifest.parents[1] for manifest in manifests)
+    # Where the project is the user's own home folder, its skills are the user's.
     folders: dict[Path, tuple[Source, str]] = {
-        home / "skills": ("personal", ""),
-        home / "commands": ("command", ""),
         project / ".claude" / "skills": ("project", ""),
         project / ".claude" / "commands": ("command", ""),
+        home / "skills": ("personal", ""),
+        home / "commands": ("command", ""),
     }
     for plugin in (*installed, *plugins):
         for name in ("skills", "commands"):

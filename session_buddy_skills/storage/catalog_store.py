@@ -49,9 +49,10 @@ def catalog_changes(
         else:
             changes.unchanged.append(skill)
     for key, skill in before.items():
-        if key in after or skill.removed_at is not None or skill.location in left:
+        if key in after or skill.removed_at is not None:
             continue
-        if any(PurePath(skill.location).is_relative_to(folder) for folder in folders):
+        found = skill.location and skill.location not in left
+        if found and any(PurePath(skill.location).is_relative_to(folder) for folder in folders):
             changes.removed.append(replace(skill, removed_at=now))
     return changes
 

@@ -132,6 +132,12 @@ def test_all_places_are_read(tmp_path: Path) -> None:
     assert str(project / ".claude/skills") in scan.scanned
 
 
+def test_a_home_that_is_the_project_holds_the_users_own(tmp_path: Path) -> None:
+    write(tmp_path / ".claude/skills/style/SKILL.md", "Style.")
+    [skill] = scan_skills(tmp_path / ".claude", tmp_path).skills
+    assert skill.source == "personal"
+
+
 def test_of_five_hundred_the_broken_ones_are_told(tmp_path: Path) -> None:
     for n in range(500):
         broken = n % 50 == 7
