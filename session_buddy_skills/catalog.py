@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
-from session_buddy_skills.fields import Items, Name, OptionalName, blank_is_none, no_nul
+from session_buddy_skills.fields import Name, OptionalName, blank_is_none, no_nul
 from session_buddy_skills.models import Request
-from session_buddy_skills.settings import CATALOG_SKILLS, DESCRIPTION_CHARS, PATH_CHARS
+from session_buddy_skills.settings import CATALOG_SKILLS, DESCRIPTION_CHARS, LIST_ITEMS, PATH_CHARS
 
 Source = Literal["personal", "project", "plugin", "command", "registered"]
 """Where a description comes from: a folder of skills, a slash command, or a caller."""
@@ -33,7 +33,9 @@ class SkillEntry(Request):
     location: Location = Field(
         default="", description="The file that describes it; empty if there is none."
     )
-    allowed_tools: Items = Field(default=[], description="Tools that it may use.")
+    allowed_tools: Annotated[list[Name], Field(max_length=LIST_ITEMS)] = Field(
+        default=[], description="Tools that it may use."
+    )
     modality: OptionalName = Field(
         default=None, description="What kind of input it works on, such as text, code or image."
     )

@@ -128,10 +128,11 @@ class Service:
         changes = await self._catalog.register(
             skills, request.scanned, unreadable=request.unreadable
         )
+        new = len(changes.added) + len(changes.returned)
         return Registered(
-            added=len(changes.added),
+            added=new,
             changed=len(changes.changed),
-            unchanged=len(request.skills) - len(changes.added) - len(changes.changed),
+            unchanged=len(request.skills) - new - len(changes.changed),
             removed=sorted({skill.skill_name for skill in changes.removed}),
         )
 

@@ -116,6 +116,25 @@ async def test_many_at_once_make_one_catalog(settings: Settings) -> None:
         assert await names(service) == ["lint", "test"]
 
 
+async def test_many_are_kept_as_they_are(service: Service) -> None:
+    tools: list[list[str]] = [[], ["Bash(git add:*)"], ["Read", "a, b", "ü"]]
+    made = [
+        {"name": f"skill {n:04}", "allowed_tools": tools[n % 3], "description": "d" * n or None}
+        for n in range(1_200)
+    ]
+    assert (await register(service, *made)).added == 1_200
+    listing = (await listed(service)).skills
+    assert [
+        {
+            "name": skill.name,
+            "allowed_tools": skill.allowed_tools,
+            "description": skill.description,
+        }
+        for skill in listing
+    ] == made
+    assert (await register(service, *made)).unchanged == 1_200
+
+
 async def test_it_lasts(settings: Settings) -> None:
     async with open_service(settings) as service:
         await register(service, LINT)

@@ -18,6 +18,8 @@ class CatalogChanges:
     """What skills as they are now make of the catalog."""
 
     added: list[Skill] = field(default_factory=list)
+    returned: list[Skill] = field(default_factory=list)
+    """Those that were removed, and are there again."""
     changed: list[Skill] = field(default_factory=list)
     unchanged: list[Skill] = field(default_factory=list)
     removed: list[Skill] = field(default_factory=list)
@@ -42,8 +44,10 @@ def catalog_changes(
     changes = CatalogChanges()
     for key, skill in after.items():
         known = before.get(key)
-        if known is None or known.removed_at is not None:
+        if known is None:
             changes.added.append(skill)
+        elif known.removed_at is not None:
+            changes.returned.append(skill)
         elif known != skill:
             changes.changed.append(skill)
         else:
@@ -55,6 +59,22 @@ def catalog_changes(
         if found and any(PurePath(skill.location).is_relative_to(folder) for folder in folders):
             changes.removed.append(replace(skill, removed_at=now))
     return changes
+
+
+TOOL_SEPARATOR = "\x1f"
+"""Between the tools of one skill; no name has a control character."""
+
+
+def _columns(skills: Sequence[Skill]) -> dict[str, list[str | None]]:
+    """The skills as one list a column."""
+    return {
+        "skill_names": [skill.skill_name for skill in skills],
+        "locations": [skill.location for skill in skills],
+        "sources": [skill.source for skill in skills],
+        "descriptions": [skill.description for skill in skills],
+        "tools": [TOOL_SEPARATOR.join(skill.allowed_tools) for skill in skills],
+        "modalities": [skill.modality for skill in skills],
+    }
 
 
 class CatalogStore:
@@ -72,8 +92,10 @@ class CatalogStore:
             now = datetime.now(UTC)
             stored = map(Skill.from_row, await connection.fetch("described_skills"))
             changes = catalog_changes(stored, skills, scanned, unreadable, now)
-            for skill in (*changes.added, *changes.changed, *changes.removed):
-                await connection.execute("upsert_skill", asdict(skill) | {"now": now})
+            if changes.added:
+                await connection.execute("insert_skills", _columns(changes.added) | {"now": now})
+            for skill in (*changes.returned, *changes.changed, *changes.removed):
+                await connection.execute("update_skill", asdict(skill) | {"now": now})
             return changes
 
         try:
