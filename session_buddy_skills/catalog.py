@@ -63,8 +63,9 @@ class RegisterRequest(Request):
 class CatalogRequest(Request):
     """A question about the catalog."""
 
-    source: Source | None = Field(
-        default=None, description="Only skills whose description comes from there."
+    source: Source | Literal["used"] | None = Field(
+        default=None,
+        description="Only skills whose description comes from there; `used`: that have none.",
     )
 
 

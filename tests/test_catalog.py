@@ -91,6 +91,7 @@ async def test_what_is_used_is_in_the_catalog(service: Service) -> None:
         ("deploy", "used"),
         ("lint", "registered"),
     ]
+    assert [skill.name for skill in (await listed(service, source="used")).skills] == ["deploy"]
     await register(service, scanned=["/p/skills"])
     assert [(skill.name, skill.source) for skill in (await listed(service)).skills] == [
         ("deploy", "used"),
@@ -204,8 +205,12 @@ def test_a_server_that_holds_the_database_is_asked(tmp_path: Path) -> None:
     scan = run_command(tmp_path, "skills", "scan", *where, port=port)
     listing = run_command(tmp_path, "skills", "list", port=port)
     alone = run_command(tmp_path, "skills", "list", port=1)
+    other = start_server(tmp_path / "other")
+    wrong = run_command(tmp_path, "skills", "list", port=other.url.rsplit(":", 1)[1])
+    other.stop()
     server.stop()
     assert scan.stdout == "1 skills: 1 new, 0 changed, 0 as before; 0 gone\n"
     assert listing.stdout.split()[:2] == ["keep", "project"]
-    assert alone.returncode == 75
-    assert "is held by another process" in alone.stderr
+    for failed in (alone, wrong):
+        assert (failed.returncode, failed.stdout) == (75, "")
+        assert "is held by another process" in failed.stderr

@@ -6,8 +6,8 @@ import json
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import anyio
 import click
@@ -112,13 +112,20 @@ async def _ask_database(settings: Settings, tool: str, arguments: dict[str, Any]
 def _ask_server(
     settings: Settings, tool: str, arguments: dict[str, Any], held: DatabaseHeldError
 ) -> dict[str, Any]:
-    url = f"http://{settings.host}:{settings.port}/tools/{tool}"
+    server = f"http://{settings.host}:{settings.port}"
     try:
-        request = Request(url, json.dumps(arguments).encode(), method="POST")
-        with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-            result: dict[str, Any] = json.load(answer)
-            return result
+        health = _call(f"{server}/health")
+        if health["database"] != str(settings.database_path):
+            raise held  # another server, with another catalog
+        return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
     except HTTPError as error:
-        raise InputError(f"the server at {url} answered: {error.read().decode()[:500]}") from error
-    except (URLError, ValueError, TimeoutError):
-        raise held from None
+        answer = error.read().decode(errors="replace")
+        raise InputError(f"the server at {server} answered: {answer[:500]}") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise held from error
+
+
+def _call(url: str, body: bytes | None = None) -> dict[str, Any]:
+    with urlopen(url, body, timeout=SECONDS) as answer:  # noqa: S310 - the scheme is named above
+        result: dict[str, Any] = json.load(answer)
+        return result
