@@ -63,7 +63,7 @@ class RegisterRequest(Request):
 class CatalogRequest(Request):
     """A question about the catalog."""
 
-    source: Source | Literal["used"] | None = Field(
+    source: Literal[Source, "used"] | None = Field(
         default=None,
         description="Only skills whose description comes from there; `used`: that have none.",
     )

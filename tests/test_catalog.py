@@ -99,6 +99,15 @@ async def test_what_is_used_is_in_the_catalog(service: Service) -> None:
     ]
 
 
+async def test_a_source_that_is_none_is_refused(service: Service) -> None:
+    with pytest.raises(InputError) as refused:
+        await listed(service, source="web")
+    assert str(refused.value) == (
+        "source must be one of 'personal', 'project', 'plugin', 'command', 'registered' or 'used', "
+        'not "web".'
+    )
+
+
 async def test_one_name_may_be_described_in_two_places(service: Service) -> None:
     await register(service, LINT, LINT | {"location": "/q/SKILL.md", "description": "Other."})
     assert await names(service) == ["lint", "lint"]
