@@ -62,6 +62,12 @@ class AddressError(SkillsError):
     exit_code = 69
 
 
+class EmbedderError(SkillsError):
+    """What turns text into vectors cannot be used."""
+
+    exit_code = 69
+
+
 class StorageError(SkillsError):
     """The database could not be read or written."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -21,6 +23,9 @@ from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.ledger import End, Put, end_times
 from session_buddy_skills.storage.user_key import UserHasher, load_user_key
 
+Shown = Mapping[UUID | None, Sequence[str] | None]
+"""Skills that were recommended, best first, by the id of the recommendation."""
+
 
 class Intake:
     """Turns requests into writes."""
@@ -28,9 +33,9 @@ class Intake:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def start(self, request: TrackRequest) -> Put:
-        """The start of an invocation."""
-        return self._put(request, Outcome.PENDING)
+    def start(self, request: TrackRequest, shown: Shown) -> Put:
+        """The start of an invocation; `shown` has what its recommendation showed."""
+        return self._put(request, Outcome.PENDING, shown)
 
     def end(self, request: CompleteRequest) -> End:
         """The end of an invocation, reported as it happens."""
@@ -42,13 +47,19 @@ class Intake:
             received_at=datetime.now(UTC),
         )
 
-    def batch(self, request: BatchRequest) -> tuple[Put, ...]:
-        """Whole invocations."""
-        return tuple(self._put(one, one.resolved_outcome) for one in request.invocations)
+    def batch(self, request: BatchRequest, shown: Shown) -> tuple[Put, ...]:
+        """Whole invocations; `shown` has what their recommendations showed."""
+        return tuple(self._put(one, one.resolved_outcome, shown) for one in request.invocations)
 
-    def _put(self, request: TrackRequest | RecordRequest, outcome: Outcome) -> Put:
+    def _put(self, request: TrackRequest | RecordRequest, outcome: Outcome, shown: Shown) -> Put:
         stated = self._stated(request, outcome)
         known = stated.copy()
+        if names := shown.get(request.recommendation_id):
+            # Chosen from a list, it has its place there, and the others were passed over.
+            others = tuple(name for name in names if name != request.skill_name)
+            known.setdefault("alternatives_considered", others)
+            if request.skill_name in names:
+                known.setdefault("selection_rank", names.index(request.skill_name) + 1)
         if new_id := "invocation_id" not in stated:
             known["invocation_id"] = uuid7()
         if "invoked_at" not in stated:
@@ -72,11 +83,12 @@ class Intake:
             elif items is not None:
                 stated[name] = ()
         if "user" in stated:
-            stated["user"] = self._hash_user(stated["user"])
+            stated["user"] = self.hash_user(stated["user"])
         return stated
 
     @cached_property
-    def _hash_user(self) -> UserHasher:
+    def hash_user(self) -> UserHasher:
+        """Turns a user's name into what is kept of it."""
         key = self._settings.user_key
         if key is not None:
             return UserHasher(key.get_secret_value().encode())

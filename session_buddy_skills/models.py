@@ -25,7 +25,6 @@ from pydantic_core import PydanticCustomError
 from session_buddy_skills.errors import InputError, contradiction
 from session_buddy_skills.fields import (
     CLOCK_SKEW,
-    NO_CONTROL,
     Flag,
     Instant,
     Items,
@@ -108,6 +107,13 @@ class TrackRequest(Request):
     )
     selection_rank: Rank | None = Field(
         default=None, description="Place of this skill among those recommended; 1 is the first."
+    )
+    recommendation_id: UUID | None = Field(
+        default=None,
+        description=(
+            "The answer of recommend_skills that this follows; selection_rank and "
+            "alternatives_considered are taken from it unless given."
+        ),
     )
     workflow_path: OptionalName = Field(
         default=None, description="Workflow path, such as quick or comprehensive."
@@ -256,6 +262,7 @@ class Invocation:
     user: str | None = None
     source: str | None = None
     rating: int | None = None
+    recommendation_id: UUID | None = None
 
     @property
     def completed(self) -> bool:
@@ -269,27 +276,3 @@ class Invocation:
         row["alternatives_considered"] = tuple(row["alternatives_considered"] or ())
         row["follow_up_actions"] = tuple(row["follow_up_actions"] or ())
         return cls(**row)
-
-
-class SessionRequest(Request):
-    """A question about one session."""
-
-    session_id: Name = Field(description="The session.")
-
-
-class SkillMetricsRequest(Request):
-    """A question about one skill or all."""
-
-    skill_name: Name | None = Field(default=None, description="The skill. Default: all of them.")
-
-
-class ExportRequest(Request):
-    """Where to write an export."""
-
-    path: Annotated[str, Field(min_length=1, max_length=1_000, pattern=NO_CONTROL)] = Field(
-        description="A .json file in an allowed folder; a relative path is taken from the first."
-    )
-
-
-class HealthRequest(Request):
-    """Nothing to say."""

@@ -45,11 +45,11 @@ def _skill_report(row: Row, breakdown: dict[str, dict[str, int]]) -> SkillMetric
     return SkillMetrics(
         skill_name=row["skill_name"],
         **{name: row[name] for name in _COUNTS},
-        completion_rate=_rate(row["completed_invocations"], decided),
+        completion_rate=rate(row["completed_invocations"], decided),
         duration=_duration(row),
         **breakdown,
         avg_selection_rank=row["avg_selection_rank"],
-        first_rank_success=_rate(row["first_ranked_completed"], row["first_ranked_invocations"]),
+        first_rank_success=rate(row["first_ranked_completed"], row["first_ranked_invocations"]),
         first_invoked=row["first_invoked"],
         last_invoked=row["last_invoked"],
     )
@@ -66,7 +66,8 @@ def _duration(row: Row) -> Duration | None:
     )
 
 
-def _rate(successes: int, n: int) -> Rate | None:
+def rate(successes: int, n: int) -> Rate | None:
+    """A share with its interval; None of nothing."""
     if n == 0:
         return None
     low, high = wilson_interval(successes, n)

@@ -10,6 +10,9 @@ from pydantic import BaseModel, Field
 
 from session_buddy_skills.models import Outcome
 
+Mode = Literal["semantic", "static", "lexical"]
+"""What requests are compared by: whole sentences, word vectors, or words alone."""
+
 
 class Receipt(BaseModel):
     """What is stored of one invocation after a write."""
@@ -121,7 +124,26 @@ class WriteStatistics(BaseModel):
     seconds_waited: float = Field(description="Sum over the writes, from arrival to disk.")
 
 
-class Health(BaseModel):
+class EmbeddingHealth(BaseModel):
+    """Which model recommendations come from, and how far it has come."""
+
+    embedding_model: str | None = Field(
+        default=None, description="The model in use; null while words alone are compared."
+    )
+    embedding_mode: Mode = "lexical"
+    embedding_backlog: int = Field(
+        default=0,
+        description=(
+            "Texts and invocations that recommendations do not rest on yet; above 0 as well while "
+            "a better model is made ready."
+        ),
+    )
+    embedding_note: str | None = Field(
+        default=None, description="Why the model that was asked for is not in use."
+    )
+
+
+class Health(EmbeddingHealth):
     """Whether the server can read and write, and what it serves."""
 
     status: Literal["ok"] = "ok"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -20,12 +20,21 @@ from session_buddy_skills.catalog import (
     RegisterRequest,
     Skill,
 )
+from session_buddy_skills.errors import SettingsError
 from session_buddy_skills.exporting import export_to_file, target_file
-from session_buddy_skills.intake import Intake
+from session_buddy_skills.intake import Intake, Shown
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.recommendations import (
+    NextRequest,
+    Recommendations,
+    RecommendRequest,
+    SimilarRequest,
+    SimilarSkills,
+)
 from session_buddy_skills.reports import session_report, skill_reports
 from session_buddy_skills.results import (
     BatchReceipt,
+    EmbeddingHealth,
     Export,
     Health,
     Receipt,
@@ -37,10 +46,14 @@ from session_buddy_skills.results import (
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.catalog_store import CatalogStore
 from session_buddy_skills.storage.database import Database
+from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.tracking import Run
+
+if TYPE_CHECKING:
+    from session_buddy_skills.advising.recommender import Recommender
 
 
 class Service:
@@ -55,7 +68,10 @@ class Service:
         self._exporting = anyio.Lock()
         self._intake = Intake(settings)
         self._catalog = CatalogStore(database)
-        self._store = InvocationStore(database, max_waiting=settings.max_pending_writes)
+        self._store = InvocationStore(
+            database, max_waiting=settings.max_pending_writes, on_written=self._observe
+        )
+        self._recommender: Recommender | None = None
 
     @property
     def location(self) -> str:
@@ -68,7 +84,8 @@ class Service:
         Raises:
             ConflictError: the id is stored with other content.
         """
-        [written] = await self._store.write(self._intake.start(request))
+        shown = await self._shown([request])
+        [written] = await self._store.write(self._intake.start(request, shown))
         return _receipt(written)
 
     async def complete_invocation(self, request: CompleteRequest) -> Receipt:
@@ -87,7 +104,8 @@ class Service:
         Raises:
             ConflictError: one is stored with other content; none of the batch is kept.
         """
-        written = await self._store.write(self._intake.batch(request))
+        shown = await self._shown(request.invocations)
+        written = await self._store.write(self._intake.batch(request, shown))
         return BatchReceipt(
             recorded=sum(one.new for one in written),
             ended=sum(one.changed and not one.new for one in written),
@@ -128,6 +146,8 @@ class Service:
         changes = await self._catalog.register(
             skills, request.scanned, unreadable=request.unreadable
         )
+        if self._recommender is not None:
+            self._recommender.upkeep.keeper.catalog_changed()
         new = len(changes.added) + len(changes.returned)
         return Registered(
             added=new,
@@ -141,6 +161,18 @@ class Service:
         rows = await self._catalog.skills(request.source)
         skills = [CatalogSkill.model_validate(row) for row in rows]
         return CatalogAnswer(skills=skills, reason=None if skills else "no_skills")
+
+    async def recommend_skills(self, request: RecommendRequest) -> Recommendations:
+        """The skills that fit a request, best first; with a `reason` if there are none."""
+        return await self._recommending().recommend(request)
+
+    async def similar_skills(self, request: SimilarRequest) -> SimilarSkills:
+        """The skills that are like one, most alike first; with a `reason` if there are none."""
+        return await self._recommending().similar(request)
+
+    async def get_workflow_recommendations(self, request: NextRequest) -> Recommendations:
+        """What usually comes next and works, after what a session did last."""
+        return await self._recommending().next_steps(request)
 
     async def export_metrics(self, path: Path) -> Export:
         """Write everything recorded to a JSON file in an allowed folder, as one consistent state.
@@ -158,6 +190,7 @@ class Service:
         """Whether the database answers, and what it holds."""
         counts = await self._store.read(InvocationReader.counts)
         writer = self._store.writer
+        embedding = self._recommender.upkeep.health if self._recommender else EmbeddingHealth()
         return Health(
             version=self._version,
             engine=self._database.engine,
@@ -166,6 +199,7 @@ class Service:
             invocations=counts["total_invocations"],
             pending_invocations=counts["pending_invocations"],
             uptime_seconds=round(time.monotonic() - self._started, 3),
+            **embedding.model_dump(),
             storage=WriteStatistics(
                 writes=writer.writes,
                 transactions=writer.transactions,
@@ -174,14 +208,44 @@ class Service:
             ),
         )
 
+    def start_recommending(self) -> None:
+        """Begin to take in what is recorded, in the background."""
+        # Imported here, since it loads numpy, which a program that only records has no use for.
+        from session_buddy_skills.advising.recommender import Recommender
+
+        self._recommender = Recommender(
+            self._settings, EvidenceStore(self._database), self._store, self._intake.hash_user
+        )
+        self._recommender.upkeep.start()
+
     async def close(self) -> None:
         """Write what is waiting and let go of the database."""
+        if self._recommender is not None:
+            await self._recommender.upkeep.close()
         await self._store.close()
+
+    def _observe(self, written: Sequence[Written]) -> None:
+        if self._recommender is not None:
+            self._recommender.upkeep.keeper.observe(written)
+
+    def _recommending(self) -> Recommender:
+        if self._recommender is None:
+            raise SettingsError("this service was opened without recommendations.")
+        return self._recommender
+
+    async def _shown(self, requests: Sequence[TrackRequest]) -> Shown:
+        """What was shown by the recommendations that these requests follow."""
+        ids = {one.recommendation_id for one in requests} - {None}
+        return {key: await self._recommending().shown(key) for key in ids if key is not None}
 
 
 @asynccontextmanager
-async def open_service(settings: Settings | None = None) -> AsyncIterator[Service]:
+async def open_service(
+    settings: Settings | None = None, *, recommending: bool = True
+) -> AsyncIterator[Service]:
     """The service on the database that the settings name, closed at the end.
+
+    Without `recommending` it loads no model, and recommends nothing.
 
     Raises:
         StorageError: the database cannot be opened; see its subclasses.
@@ -189,6 +253,8 @@ async def open_service(settings: Settings | None = None) -> AsyncIterator[Servic
     settings = settings or Settings.load()
     service = Service(settings, *await open_migrated(settings))
     try:
+        if recommending:
+            service.start_recommending()
         yield service
     finally:
         with anyio.CancelScope(shield=True):

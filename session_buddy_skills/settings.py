@@ -40,6 +40,10 @@ DESCRIPTION_CHARS = 5_000
 """Longest description of a skill, in characters."""
 PATH_CHARS = 1_000
 """Longest location of a skill, in characters."""
+RECOMMENDED_SKILLS = 100
+"""Most skills in one recommendation."""
+REQUEST_CHARS = 1_000_000
+"""Longest query of a recommendation, in characters; the first 20,000 are looked at."""
 BODY_BYTES = 4 * 2**20
 """Largest body of one plain HTTP request; the MCP SDK has the same limit for its own."""
 
@@ -118,6 +122,28 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Most seconds that a call waits for a connection to PostgreSQL.",
     )
+    embedder: Literal["auto", "onnx", "sentence-transformers", "static", "none"] = Field(
+        default="auto",
+        description=(
+            "What turns text into vectors: a sentence model as int8 ONNX, the same model through "
+            "sentence-transformers, static word vectors, or nothing (words alone). auto: static "
+            "at once, and onnx as soon as it is ready, where its parts are installed."
+        ),
+    )
+    model: str = Field(
+        default="sentence-transformers/all-MiniLM-L6-v2",
+        min_length=1,
+        description="The sentence model: a name on the Hugging Face hub, or a folder.",
+    )
+    allow_download: bool = Field(
+        default=False,
+        description="Whether a sentence model that is not on this machine may be downloaded.",
+    )
+    index_from: int = Field(
+        default=50_000,
+        ge=1_000,
+        description="Distinct queries above which an index finds the similar ones, not a scan.",
+    )
     statement_timeout: float = Field(
         default=30.0,
         ge=0.1,
@@ -191,7 +217,17 @@ class Settings(BaseSettings):
         return path.expanduser().absolute()
 
     @property
+    def models_folder(self) -> Path:
+        """Where models are kept that were made here."""
+        return self.data_dir / "models"
+
+    @property
     def export_folders(self) -> tuple[Path, ...]:
         """The folders that exports may go to, absolute and without links."""
         folders = self.export_dirs or (self.data_dir / "exports",)
         return tuple(folder.expanduser().resolve() for folder in folders)
+
+
+def offline_environment() -> dict[str, str]:
+    """The environment of a process of ours whose libraries must not look for the network."""
+    return {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from session_buddy_skills.models import Invocation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Row = dict[str, Any]
 Parameters = Mapping[str, Any]
@@ -34,6 +38,11 @@ class Connection(Protocol):
         self, rows: Sequence[Invocation], query_ids: Sequence[UUID | None]
     ) -> None:
         """Store many invocations, each with the id of its query, likewise."""
+
+    async def insert_embeddings(
+        self, text_ids: Sequence[UUID], model: str, vectors: NDArray[np.float32]
+    ) -> None:
+        """Store (n, d) vectors of n texts, those that are not stored yet, likewise."""
 
     async def script(self, text: str) -> None:
         """Run the statements of a migration, likewise."""

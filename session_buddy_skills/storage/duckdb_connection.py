@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import anyio
@@ -27,6 +27,10 @@ from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.queries import load_queries
 from session_buddy_skills.storage.threads import Threads
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -83,6 +87,14 @@ class DuckDBConnection:
         )
         keys = [None if key is None else str(key) for key in query_ids]
         self._queue("insert_invocations", {"rows": text.decode(), "query_ids": keys})
+
+    async def insert_embeddings(
+        self, text_ids: Sequence[UUID], model: str, vectors: NDArray[np.float32]
+    ) -> None:
+        keys = [str(key) for key in text_ids]
+        rows = [row.tobytes() for row in vectors.astype(">f4")]
+        parameters = {"text_ids": keys, "model": model, "embeddings": rows}
+        self._queue("insert_embeddings", parameters)
 
     async def script(self, text: str) -> None:
         self._queued.append(_Queued(text))

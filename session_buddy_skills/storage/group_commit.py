@@ -10,12 +10,13 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from session_buddy_skills.errors import InputError, OverloadedError, StorageError
 
 W = TypeVar("W")
 R = TypeVar("R")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class GroupCommit(Generic[W, R]):
         self._rows_per_commit = rows_per_commit
         self._max_waiting = max_waiting
         self._waiting: deque[_Waiting[W, R]] = deque()
-        self._writing: asyncio.Future[Committed[R]] | None = None
+        self._writing: asyncio.Future[Any] | None = None
         self._rows_waiting = 0
         self._closed = False
         self.writes = 0
@@ -79,6 +80,18 @@ class GroupCommit(Generic[W, R]):
         self._rows_waiting += size
         self._start()
         return await waiting.answer
+
+    async def between(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do the work while no transaction is under way; writes wait meanwhile."""
+        while self._writing is not None:
+            await asyncio.wait([self._writing])
+        self._writing = turn = asyncio.get_running_loop().create_future()
+        try:
+            return await work()
+        finally:
+            self._writing = None
+            turn.set_result(None)
+            self._start()
 
     async def close(self) -> None:
         """Write what is waiting, and take nothing more."""

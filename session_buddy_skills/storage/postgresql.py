@@ -37,9 +37,8 @@ from session_buddy_skills.storage.postgresql_connection import (
     GRACE_SECONDS,
     PostgreSQLConnection,
     deadline,
-    positional,
 )
-from session_buddy_skills.storage.queries import load_queries
+from session_buddy_skills.storage.queries import load_queries, positional
 
 READERS = 3
 

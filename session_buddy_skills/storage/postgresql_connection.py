@@ -6,14 +6,12 @@ import asyncio
 import itertools
 import logging
 import os
-import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -34,7 +32,11 @@ from session_buddy_skills.errors import (
 )
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Parameters, Row
-from session_buddy_skills.storage.queries import load_queries
+from session_buddy_skills.storage.queries import load_queries, positional
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,6 +61,7 @@ _COLUMNS = {
     "user": "text",
     "source": "text",
     "rating": "int4",
+    "recommendation_id": "uuid",
 }
 """Fields and their types, in the order of `insert_invocations`."""
 _LISTS_AND_QUERY = ("text[]", "text[]", "uuid")
@@ -109,6 +112,12 @@ class PostgreSQLConnection:
     ) -> None:
         await self.flush()
         await self._in_time(self._copy(rows, query_ids))
+
+    async def insert_embeddings(
+        self, text_ids: Sequence[UUID], model: str, vectors: NDArray[np.float32]
+    ) -> None:
+        numbers = {"embeddings": vectors.ravel().tolist(), "dimensions": vectors.shape[1]}
+        self._queue("insert_embeddings", {"text_ids": list(text_ids), "model": model} | numbers)
 
     async def script(self, text: str) -> None:
         await self.flush()
@@ -216,20 +225,6 @@ async def deadline(connection: AsyncConnection[Any], seconds: float) -> AsyncIte
         raise
     finally:
         timer.cancel()
-
-
-@cache
-def positional(text: str) -> tuple[str, tuple[str, ...]]:
-    """The statement with its parameters numbered, `$1`, and their names in that order."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    statement = re.sub(r"^\s*--.*\n", "", text, flags=re.MULTILINE)
-    return re.sub(r"\$([a-z]\w*)", number, statement), tuple(names)
 
 
 @contextmanager

@@ -56,3 +56,17 @@ def parse_queries(text: str) -> list[Query]:
     """The statements of one file, in order."""
     parts = _HEADER.split(text)
     return [Query(name, body.strip()) for name, body in zip(parts[1::2], parts[2::2], strict=True)]
+
+
+@cache
+def positional(text: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with its parameters numbered, `$1`, and their names in that order."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] not in names:
+            names.append(match[1])
+        return f"${names.index(match[1]) + 1}"
+
+    statement = re.sub(r"^\s*--.*\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"\$([a-z]\w*)", number, statement), tuple(names)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.group_commit import GroupCommit
+from session_buddy_skills.storage.group_commit import Committed, GroupCommit
 from session_buddy_skills.storage.ledger import Write, Written
 from session_buddy_skills.storage.retrying import read
 from session_buddy_skills.storage.writing import commit_group
@@ -22,13 +21,27 @@ ROWS_PER_READ = 5_000
 class InvocationStore:
     """Every read and write of invocations; writes share transactions."""
 
-    def __init__(self, database: Database, *, max_waiting: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        max_waiting: int,
+        on_written: Callable[[Sequence[Written]], None] = lambda _written: None,
+    ) -> None:
         self.database = database
+        self._on_written = on_written
         self.writer: GroupCommit[Write, list[Written]] = GroupCommit(
-            partial(commit_group, database),
+            self._commit,
             rows_per_commit=ROWS_PER_COMMIT,
             max_waiting=max_waiting,
         )
+
+    async def _commit(self, writes: Sequence[Write]) -> Committed[list[Written]]:
+        committed = await commit_group(self.database, writes)
+        for result in committed.results:
+            if isinstance(result, list):
+                self._on_written(result)
+        return committed
 
     async def write(self, write: Write) -> list[Written]:
         """Apply one write; it is on disk when this answers.

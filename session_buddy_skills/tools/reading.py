@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from session_buddy_skills.models import (
+from session_buddy_skills.questions import (
     ExportRequest,
     HealthRequest,
     SessionRequest,

@@ -3,7 +3,8 @@
 SELECT
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
-    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating
+    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
+    recommendation_id
 FROM skill_invocation
 WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
@@ -29,7 +30,8 @@ WITH use AS (
 SELECT
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
-    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating
+    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
+    recommendation_id
 FROM ranked
 WHERE outcome = 'pending' OR place = 1;
 
@@ -61,12 +63,14 @@ ORDER BY query_id;
 INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
-    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating
+    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
+    recommendation_id
 )
 VALUES (
     $invocation_id, $session_id, $skill_name, $invoked_at, $ended_at, $outcome, $duration_seconds,
     $query_id, $alternatives_considered, $selection_rank, $follow_up_actions, $error_type,
-    $workflow_path, $workflow_phase, $workflow_step_id, $project, $user_hash, $source, $rating
+    $workflow_path, $workflow_phase, $workflow_step_id, $project, $user_hash, $source, $rating,
+    $recommendation_id
 );
 
 -- name: insert_invocations
@@ -74,7 +78,7 @@ VALUES (
 INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     alternatives_considered, selection_rank, follow_up_actions, error_type, workflow_path,
-    workflow_phase, workflow_step_id, project, user_hash, source, rating, query_id
+    workflow_phase, workflow_step_id, project, user_hash, source, rating, recommendation_id, query_id
 )
 SELECT row.*, query_id
 FROM (
@@ -97,7 +101,8 @@ FROM (
         "project": "VARCHAR",
         "user": "VARCHAR",
         "source": "VARCHAR",
-        "rating": "INTEGER"
+        "rating": "INTEGER",
+        "recommendation_id": "UUID"
     }]')) AS row,
         unnest(CAST($query_ids AS UUID[])) AS query_id
 ) AS new;

@@ -1,0 +1,2 @@
+DROP INDEX skill_recommendation_id;
+DROP TABLE skill_embedding;

@@ -1,0 +1,1 @@
+"""What is known of skills, kept in step with the record, and the advice that rests on it."""

@@ -1,0 +1,112 @@
+"""All that recommendations rest on, in memory, in step with what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from session_buddy_skills.recommend.lexical import LexicalIndex, Lexicon
+from session_buddy_skills.recommend.terms import gram_terms, readable_name, word_terms
+from session_buddy_skills.recommend.uses import Uses
+from session_buddy_skills.storage.database import Row
+
+TEXT_CHARS = 4_000
+"""How much of a request is looked at."""
+PREVIEW_CHARS = 200
+"""How much of a past request is shown as evidence."""
+SOURCES = ("project", "personal", "plugin", "command", "registered")
+"""Of several descriptions of one name, the first of these counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a skill says of itself, and its name in words."""
+
+    skill: int
+    text: str
+    name: str
+
+
+class Knowledge:
+    """Skills and requests by number, what was used for which, and the documents of both.
+
+    Changed by one thread at a time; read by any.
+    """
+
+    def __init__(self) -> None:
+        self.uses = Uses()
+        self.previews: list[str] = []
+        self.text_ids: list[UUID] = []
+        self.descriptions: dict[int, Description] = {}
+        self.gone: set[int] = set()
+        self.words = Lexicon(word_terms)
+        self.grams = Lexicon(gram_terms)
+        self.indexes: tuple[LexicalIndex, LexicalIndex] = (self.words.fit(), self.grams.fit())
+        self._texts: dict[int, int] = {}
+
+    def text(self, key: UUID, text: str) -> int:
+        """The number of a request, new if need be."""
+        number = self._texts.setdefault(key.int, len(self.text_ids))
+        if number == len(self.text_ids):
+            self.text_ids.append(key)
+            self.previews.append(text[:PREVIEW_CHARS])
+        return number
+
+    def number_of(self, key: UUID) -> int | None:
+        """The number of a request that is known."""
+        return self._texts.get(key.int)
+
+    def relate(self, key: UUID, text: str, skill: int, completed: int, failed: int) -> int:
+        """Count uses of a skill for a request, and answer with the request's number.
+
+        Its text becomes part of the skill's document once one of them completed.
+        """
+        number = self.text(key, text)
+        if self.uses.relate(number, skill, completed, failed):
+            self.words.add(skill, text)
+            self.grams.add(skill, text)
+        return number
+
+    def renewed(self) -> Knowledge:
+        """One with the same numbers for skills and requests, that knows nothing of them yet."""
+        other = Knowledge()
+        for name in self.uses.names:
+            other.uses.skill(name)
+        other.text_ids, other.previews, other._texts = self.text_ids, self.previews, self._texts
+        return other
+
+    def name_alone(self, name: str) -> int:
+        """The number of a skill, which is described by its name if by nothing else."""
+        skill = self.uses.skill(name)
+        if skill not in self.descriptions and skill not in self.gone:
+            self._describe(Description(skill, "", readable_name(name)))
+        return skill
+
+    def describe(self, rows: Sequence[Row]) -> None:
+        """Take in all names and descriptions that there are: the rows of `evidence_skills`."""
+        best: dict[int, Row] = {}
+        self.gone = {self.uses.skill(row["skill_name"]) for row in rows if row["gone"]}
+        for row in rows:
+            skill = self.uses.skill(row["skill_name"])
+            if skill not in best or _place(row) < _place(best[skill]):
+                best[skill] = row
+        for skill, row in best.items():
+            text = (row["description"] or "")[:TEXT_CHARS]
+            self._describe(Description(skill, text, readable_name(row["skill_name"])))
+
+    def fit_documents(self) -> None:
+        """Make the documents' indexes anew."""
+        self.indexes = (self.words.fit(), self.grams.fit())
+
+    def _describe(self, description: Description) -> None:
+        skill = description.skill
+        if self.descriptions.get(skill) != description:
+            self.descriptions[skill] = description
+            for lexicon in (self.words, self.grams):
+                lexicon.describe(skill, f"{self.uses.names[skill]}\n{description.text}")
+
+
+def _place(row: Row) -> tuple[bool, int]:
+    source = row["source"]
+    return (not row["description"], SOURCES.index(source) if source in SOURCES else len(SOURCES))

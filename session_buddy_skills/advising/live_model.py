@@ -1,0 +1,192 @@
+"""A model in use: vectors of every request and description, made and fitted in the background."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+import anyio
+import numpy as np
+from anyio import to_thread
+
+from session_buddy_skills.advising.knowledge import TEXT_CHARS, Description, Knowledge
+from session_buddy_skills.embeddings.embedder import Embedder, Vectors
+from session_buddy_skills.recommend.gate import BACKGROUND
+from session_buddy_skills.recommend.space import Neighbours, Space, description_vectors
+from session_buddy_skills.storage.evidence_store import EvidenceStore
+from session_buddy_skills.storage.writing import query_id
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BATCH = {"semantic": 32, "static": 2_000}
+"""Texts embedded at once: a tenth of a second's work, in which a request has the other core."""
+PAUSES_PER_FIT = 4
+"""How many times longer than fitting the pause after it is."""
+
+
+class LiveModel:
+    """One embedder, and what it made of what is known."""
+
+    def __init__(self, embedder: Embedder, store: EvidenceStore, knowledge: Knowledge) -> None:
+        self.embedder = embedder
+        self.knowledge = knowledge
+        self.space: Space
+        self._store = store
+        self._missing: deque[int] = deque()
+        self._numbered = 0
+        self._described: dict[int, Description] = {}
+        self._fitted_at: tuple[int, int] = (0, 0)
+        self._next_fit = 0.0
+
+    @property
+    def backlog(self) -> int:
+        """Texts that have no vector yet, or one that nothing is fitted to yet."""
+        waiting = len(self._missing) + len(self.knowledge.text_ids) - self._numbered
+        return waiting + (self._extent()[0] - self._fitted_at[0])
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether it knows as good as everything."""
+        return self.backlog <= max(BATCH["semantic"], len(self.knowledge.text_ids) // 100)
+
+    def neighbours(self, vector: Vectors) -> Neighbours:
+        """Requests near a (d,) vector."""
+        return self.space.everything(vector)
+
+    async def load(self) -> None:
+        """Take in the vectors that are kept, and find out which are missing.
+
+        Raises:
+            EmbedderError: the model does not give what it should, or what is kept is not of it.
+            StorageError: they cannot be read.
+        """
+        background = await in_thread(lambda: self.embedder.embed(BACKGROUND))
+        self.space = Space(self.embedder.dimensions, background)
+        async for ids, vectors in self._store.embeddings(
+            self.embedder.model, self.embedder.dimensions
+        ):
+            self._add(ids, vectors)
+        self._number()
+
+    def use(self, knowledge: Knowledge) -> None:
+        """Go on with knowledge that was read anew; requests keep their numbers."""
+        self.knowledge = knowledge
+        self.space.forget_uses()
+        self._described = {}
+        self._next_fit = 0.0
+
+    async def catch_up(self, may_go_on: Callable[[], bool]) -> bool:
+        """Do one piece of what is left; whether there was any.
+
+        `may_go_on` says whether no request is waiting.
+        """
+        self._number()
+        if await self._describe():
+            return True
+        if self._missing:
+            if may_go_on():
+                await self._embed_missing()
+            else:
+                await anyio.sleep(0.002)
+            return True
+        return await self._fit()
+
+    def _number(self) -> None:
+        """Requests that came since: those without a vector are missing."""
+        known = len(self.knowledge.text_ids)
+        self._missing.extend(
+            number for number in range(self._numbered, known) if number not in self.space
+        )
+        self._numbered = known
+
+    def _add(self, ids: Sequence[UUID], vectors: Vectors) -> None:
+        numbers = [self.knowledge.number_of(one) for one in ids]
+        new = [
+            (number, place)
+            for place, number in enumerate(numbers)
+            if number is not None and number not in self.space
+        ]
+        if new:
+            texts, places = zip(*new, strict=True)
+            self.space.add(list(texts), vectors[list(places)])
+
+    async def _embed_missing(self) -> None:
+        count = min(len(self._missing), BATCH[self.embedder.mode])
+        batch = [self.knowledge.text_ids[self._missing[place]] for place in range(count)]
+        keys = {"query_ids": [str(one) for one in batch]}
+        rows = await self._store.fetch("query_texts", keys)
+        # Texts of like length together: a batch is padded to its longest.
+        rows.sort(key=lambda row: len(row["query_text"]))
+        ids = [row["query_id"] for row in rows]
+        texts = [row["query_text"][:TEXT_CHARS] for row in rows]
+        vectors = await in_thread(lambda: self.embedder.embed(texts))
+        await self._store.keep_embeddings(ids, self.embedder.model, vectors)
+        self._add(ids, vectors)
+        for _ in range(count):
+            self._missing.popleft()
+
+    async def _describe(self) -> bool:
+        """Take in descriptions that are new or others than before; whether there were any."""
+        current = dict(self.knowledge.descriptions)
+        changed = [one for skill, one in current.items() if self._described.get(skill) is not one]
+        if not changed:
+            return False
+        texts = {one.text or one.name for one in changed} | {one.name for one in changed}
+        vectors = await self._vectors_of(sorted(texts))
+        whole = np.stack([vectors[one.text or one.name] for one in changed])
+        names = np.stack([vectors[one.name] for one in changed])
+        skills = [one.skill for one in changed]
+        await in_thread(lambda: self.space.describe(skills, description_vectors(whole, names)))
+        self._described.update({one.skill: one for one in changed})
+        self._next_fit = 0.0
+        return True
+
+    async def _vectors_of(self, texts: list[str]) -> dict[str, Vectors]:
+        """The vectors of texts, made and kept where they are not."""
+        ids = {query_id(text): text for text in texts}
+        model, dimensions = self.embedder.model, self.embedder.dimensions
+        kept = await self._store.embeddings_of(list(ids), model, dimensions)
+        found = {ids[key]: vector for key, vector in kept.items()}
+        missing = sorted((text for text in texts if text not in found), key=len)
+        size = BATCH[self.embedder.mode]
+        for start in range(0, len(missing), size):
+            some = missing[start : start + size]
+            made = await in_thread(partial(self.embedder.embed, some))
+            await self._store.keep_embeddings([query_id(text) for text in some], model, made)
+            found |= dict(zip(some, made, strict=True))
+        return found
+
+    def _extent(self) -> tuple[int, int]:
+        """How many requests have vectors, and how much was used for them."""
+        return len(self.space.texts), self.knowledge.uses.additions
+
+    async def _fit(self) -> bool:
+        extent = self._extent()
+        described = len(self._described)
+        if (extent == self._fitted_at and self._next_fit > 0) or not described:
+            self._fitted_at = extent
+            return False
+        much = extent[0] > 1.1 * self._fitted_at[0]
+        if not much and time.monotonic() < self._next_fit:
+            return False
+        start = time.monotonic()
+        await in_thread(self._fit_all)
+        self._fitted_at = extent
+        self._next_fit = time.monotonic() + PAUSES_PER_FIT * (time.monotonic() - start)
+        return True
+
+    def _fit_all(self) -> None:
+        space, knowledge = self.space, self.knowledge
+        space.weigh(knowledge.uses.pairs())
+        space.fitted = space.fit()
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """What the work answers, which blocks."""
+    return await to_thread.run_sync(work)

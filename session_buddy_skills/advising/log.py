@@ -1,0 +1,68 @@
+"""What was recommended, remembered for what follows and kept off the path of the answer."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import UTC, datetime
+from uuid import UUID
+
+from session_buddy_skills.recommendations import Recommendations, RecommendRequest
+from session_buddy_skills.storage.database import Row
+from session_buddy_skills.storage.evidence_store import EvidenceStore
+from session_buddy_skills.storage.writing import query_id
+
+REMEMBERED = 1_000
+"""Recommendations that are remembered; others are looked up."""
+KEPT_AT_ONCE = 500
+
+
+class RecommendationLog:
+    """Recommendations on their way to the disk, and the newest of them."""
+
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
+        self._unkept: list[Row] = []
+        self._newest: OrderedDict[UUID, list[str]] = OrderedDict()
+
+    def note(
+        self, answer: Recommendations, request: RecommendRequest, text: str, user: str | None
+    ) -> None:
+        """Remember what was answered; `keep` writes it."""
+        names = [one.skill_name for one in answer.recommendations]
+        if answer.recommendation_id is None:
+            return
+        self._newest[answer.recommendation_id] = names
+        if len(self._newest) > REMEMBERED:
+            self._newest.popitem(last=False)
+        self._unkept.append(
+            {
+                "session_id": request.session_id,
+                "recommendation_id": answer.recommendation_id,
+                "recommended_at": datetime.now(UTC),
+                "query_id": query_id(text) if text.strip() else None,
+                "query_text": text,
+                "model": answer.model,
+                "mode": answer.mode,
+                "skill_names": names,
+                "reason": answer.reason,
+                "workflow_phase": request.workflow_phase,
+                "project": request.project,
+                "user_hash": user,
+            }
+        )
+
+    async def keep(self) -> bool:
+        """Write some of what is not kept yet; whether there was any."""
+        some = self._unkept[:KEPT_AT_ONCE]
+        if some:
+            await self._store.keep_recommendations(some)
+            del self._unkept[: len(some)]
+        return bool(some)
+
+    async def shown(self, recommendation_id: UUID) -> list[str] | None:
+        """The skills of a recommendation, best first; None if there is none of that id."""
+        if recommendation_id in self._newest:
+            return self._newest[recommendation_id]
+        key = {"recommendation_id": recommendation_id}
+        rows = await self._store.fetch("recommended_skills", key)
+        return list(rows[0]["skill_names"]) if rows else None

@@ -1,0 +1,235 @@
+"""Recommendations: asked of what is known, which is kept in step off the path of every call."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from uuid_utils.compat import uuid7
+
+from session_buddy_skills.advising.explaining import (
+    Context,
+    Nearest,
+    best,
+    explained,
+    lower_bounds,
+    numbered,
+    scored,
+)
+from session_buddy_skills.advising.knowledge import Knowledge
+from session_buddy_skills.advising.live_model import LiveModel, in_thread
+from session_buddy_skills.advising.upkeep import Upkeep
+from session_buddy_skills.errors import EmbedderError
+from session_buddy_skills.recommend.ranking import Fit, Meaning, lexical_fit, semantic_fit
+from session_buddy_skills.recommend.space import profile_cosines
+from session_buddy_skills.recommend.uses import Pairs, Tally
+from session_buddy_skills.recommendations import (
+    DEFAULT_LIMIT,
+    DEFAULT_PHASE_WEIGHT,
+    NextRequest,
+    Reason,
+    Recommendations,
+    RecommendRequest,
+    SimilarRequest,
+    SimilarSkill,
+    SimilarSkills,
+)
+from session_buddy_skills.reports import rate
+from session_buddy_skills.results import Mode
+from session_buddy_skills.settings import QUERY_CHARS, Settings
+from session_buddy_skills.storage.evidence_store import EvidenceStore
+from session_buddy_skills.storage.store import InvocationStore
+
+logger = logging.getLogger(__name__)
+Floats = NDArray[np.float64]
+
+PAUSES_PER_LOOK = 20
+"""How many times longer than looking up what comes after a skill the answer is used again."""
+
+
+class Recommender:
+    """Answers from memory, which `upkeep` keeps in step with the record."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: EvidenceStore,
+        invocations: InvocationStore,
+        hash_user: Callable[[str], str],
+    ) -> None:
+        self.upkeep = Upkeep(settings, store, invocations)
+        self._store = store
+        self._hash_user = hash_user
+        self._steps: dict[str, tuple[float, dict[str, Tally]]] = {}
+
+    async def recommend(self, request: RecommendRequest) -> Recommendations:
+        """The skills that fit a request, best first."""
+        await self.upkeep.loaded.wait()
+        knowledge, model = self.upkeep.knowledge, self.upkeep.model
+        context = await self._context(request)
+        text = (request.user_query or "")[:QUERY_CHARS]
+        self.upkeep.requests += 1
+        try:
+            fit, pairs = await in_thread(lambda: self._fit(text, knowledge, model))
+        finally:
+            self.upkeep.requests -= 1
+        numbers = knowledge.uses.numbers
+        excluded = {numbers[name] for name in request.exclude or () if name in numbers}
+        scores = scored(knowledge, fit, context)
+        scores, reason = _gated(scores, fit, request, context)
+        limit = request.limit or DEFAULT_LIMIT
+        chosen = best(scores, knowledge, knowledge.gone | excluded, limit)
+        near = None if fit.near is None else Nearest(pairs, fit.near[1], fit.near[0])
+        items = [
+            explained(skill, float(scores[skill]), knowledge, fit, context, near)
+            for skill in chosen
+        ]
+        if not items and reason is None:
+            everything = len(knowledge.descriptions) - len(knowledge.gone)
+            reason = "all_excluded" if everything and len(excluded) >= everything else None
+            reason = reason or ("below_threshold" if everything else "no_skills")
+        answer = Recommendations(
+            recommendation_id=uuid7(),
+            recommendations=items,
+            confidence=round(fit.confidence, 6),
+            mode="lexical" if fit.similarity is None or model is None else model.embedder.mode,
+            model=model.embedder.model if model else None,
+            reason=None if items else reason,
+        )
+        self.upkeep.log.note(answer, request, text, context.user)
+        return answer
+
+    async def similar(self, request: SimilarRequest) -> SimilarSkills:
+        """The skills that are like one."""
+        await self.upkeep.loaded.wait()
+        knowledge, model = self.upkeep.knowledge, self.upkeep.model
+        number = knowledge.uses.numbers.get(request.skill_name)
+        fitted = model.space.fitted.discriminant if model else None
+        items: list[SimilarSkill] = []
+        mode: Mode = "lexical"
+        if number is not None:
+            cosines = None
+            if model is not None and fitted is not None and number < len(fitted.means):
+                cosines, mode = profile_cosines(fitted.means, number), model.embedder.mode
+            if cosines is None:
+                cosines = knowledge.indexes[0].cosines(number, len(knowledge.uses.names))
+            chosen = best(
+                cosines, knowledge, knowledge.gone | {number}, request.limit or DEFAULT_LIMIT
+            )
+            for skill in chosen:
+                tally = knowledge.uses.tally(skill)
+                items.append(
+                    SimilarSkill(
+                        skill_name=knowledge.uses.names[skill],
+                        similarity_score=round(float(cosines[skill]), 6),
+                        completion_rate=rate(tally.completed, tally.settled),
+                    )
+                )
+        reason: Reason = "no_such_skill" if number is None else "below_threshold"
+        return SimilarSkills(
+            skill_name=request.skill_name,
+            skills=items,
+            mode=mode,
+            model=model.embedder.model if model and mode != "lexical" else None,
+            reason=None if items else reason,
+        )
+
+    async def next_steps(self, request: NextRequest) -> Recommendations:
+        """What usually comes next and works, after what the session did last."""
+        await self.upkeep.loaded.wait()
+        knowledge = self.upkeep.knowledge
+        last = await self._last_step(request.session_id)
+        steps = await self._after(last) if last else {}
+        bounds = lower_bounds(numbered(steps, knowledge), len(knowledge.uses.names))
+        context = Context(after=last, next_steps=steps)
+        chosen = best(bounds, knowledge, knowledge.gone, request.limit or DEFAULT_LIMIT)
+        fit = Fit(bounds, None, 1.0)
+        items = [
+            explained(skill, float(bounds[skill]), knowledge, fit, context, None)
+            for skill in chosen
+        ]
+        answer = Recommendations(
+            recommendation_id=uuid7(),
+            recommendations=items,
+            confidence=1.0 if items else 0.0,
+            mode="lexical",
+            model=None,
+            reason=None if items else "no_history",
+        )
+        asked = RecommendRequest(session_id=request.session_id)
+        self.upkeep.log.note(answer, asked, "", None)
+        return answer
+
+    async def shown(self, recommendation_id: UUID) -> list[str] | None:
+        """The skills that were recommended under this id, best first; None if it is not known."""
+        return await self.upkeep.log.shown(recommendation_id)
+
+    def _fit(self, text: str, knowledge: Knowledge, model: LiveModel | None) -> tuple[Fit, Pairs]:
+        # In this order, so that no pair or description is of a skill that is not counted.
+        pairs = knowledge.uses.pairs()
+        descriptions = model.space.descriptions if model else None
+        count = len(knowledge.uses.names)
+        words, grams = (index.scores(text, count) for index in knowledge.indexes)
+        if not text.strip():
+            return Fit(np.zeros(count), None, 0.0), pairs
+        if model is not None and descriptions is not None:
+            try:
+                vector = model.embedder.embed([text])[0]
+            except EmbedderError as error:
+                logger.error("answering from words alone: %s", error)
+            else:
+                if vector.any():
+                    near = model.neighbours(vector)
+                    meaning = Meaning(vector, near, descriptions, model.space.fitted)
+                    return semantic_fit(meaning, pairs, words, grams), pairs
+        return lexical_fit(words, grams), pairs
+
+    async def _context(self, request: RecommendRequest) -> Context:
+        last = await self._last_step(request.session_id) if request.session_id else None
+        weight = DEFAULT_PHASE_WEIGHT if request.phase_weight is None else request.phase_weight
+        return Context(
+            phase=request.workflow_phase,
+            phase_weight=weight if request.workflow_phase else 0.0,
+            project=request.project,
+            user=self._hash_user(request.user_id) if request.user_id else None,
+            after=last,
+            next_steps=await self._after(last) if last else None,
+        )
+
+    async def _last_step(self, session_id: str) -> str | None:
+        rows = await self._store.fetch("last_step", {"session_id": session_id})
+        return rows[0]["skill_name"] if rows else None
+
+    async def _after(self, skill_name: str) -> dict[str, Tally]:
+        """Of the times that anything came after the skill: how often each came and completed."""
+        fresh_until, steps = self._steps.get(skill_name, (0.0, {}))
+        if time.monotonic() < fresh_until:
+            return steps
+        start = time.monotonic()
+        rows = await self._store.fetch("next_steps", {"skill_name": skill_name})
+        total = sum(row["followed"] for row in rows)
+        steps = {row["skill_name"]: Tally(row["completed"], total) for row in rows}
+        took = time.monotonic() - start
+        self._steps[skill_name] = (time.monotonic() + PAUSES_PER_LOOK * took, steps)
+        return steps
+
+
+def _gated(
+    scores: Floats, fit: Fit, request: RecommendRequest, context: Context
+) -> tuple[Floats, Reason | None]:
+    """The scores, -inf for what is not to be recommended; and why, if that is everything."""
+    nothing = np.full_like(scores, -np.inf)
+    if context.phase_weight == 1:
+        # The words of the request say nothing then.
+        return np.where(scores > 0, scores, -np.inf), "no_history"
+    if not (request.user_query or "").strip():
+        return nothing, "empty_query"
+    if fit.similarity is None:
+        return np.where(fit.scores > 0, scores, -np.inf), None
+    if request.min_similarity is not None:
+        return np.where(fit.similarity >= request.min_similarity, scores, -np.inf), None
+    return (nothing if fit.confidence < 0.5 else scores), None

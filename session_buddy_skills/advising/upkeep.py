@@ -1,0 +1,165 @@
+"""Keeps what is known, and what models make of it, in step with the record, in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import anyio
+
+from session_buddy_skills.advising.keeper import Keeper
+from session_buddy_skills.advising.knowledge import Knowledge
+from session_buddy_skills.advising.live_model import LiveModel
+from session_buddy_skills.advising.log import RecommendationLog
+from session_buddy_skills.embeddings.choosing import Choice, choices
+from session_buddy_skills.errors import EmbedderError, SkillsError
+from session_buddy_skills.results import EmbeddingHealth
+from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.evidence_store import EvidenceStore
+from session_buddy_skills.storage.store import InvocationStore
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.02
+"""How long the background waits before it looks again for something to do."""
+POLL_SECONDS = 5.0
+"""How often other servers' writes are looked for, where there may be other servers."""
+RETRY_SECONDS = 2.0
+
+
+class Upkeep:
+    """What is known, the model in use, and the tasks that keep both in step."""
+
+    def __init__(
+        self, settings: Settings, store: EvidenceStore, invocations: InvocationStore
+    ) -> None:
+        self.keeper = Keeper(store, invocations)
+        self.log = RecommendationLog(store)
+        self.model: LiveModel | None = None
+        self.loaded = anyio.Event()
+        """Whether what is recorded has been read."""
+        self.requests = 0
+        """Requests that are being answered, which go before the backlog."""
+        self._settings = settings
+        self._store = store
+        self._next_model: LiveModel | None = None
+        self._settled = anyio.Event()
+        """Whether the next model has come into use, or been given up."""
+        self._preparing = True
+        self._note: str | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What is known."""
+        return self.keeper.knowledge
+
+    @property
+    def health(self) -> EmbeddingHealth:
+        """Which model answers, and how much the one that is to answer has yet to take in."""
+        live = self._next_model or self.model
+        backlog = self.keeper.waiting + (live.backlog if live else 0)
+        return EmbeddingHealth(
+            embedding_model=self.model.embedder.model if self.model else None,
+            embedding_mode=self.model.embedder.mode if self.model else "lexical",
+            # Nobody should take for ready what has not begun.
+            embedding_backlog=max(backlog, int(self._preparing)),
+            embedding_note=self._note,
+        )
+
+    def start(self) -> None:
+        """Begin to keep in step."""
+        # Not in a task group: who opens a service need not be the task that closes it.
+        self._tasks = [asyncio.create_task(work()) for work in (self._keep_up, self._prepare)]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    async def close(self) -> None:
+        """Stop, and keep what was recommended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+        while await self.log.keep():
+            pass
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            logger.critical("recommendations stay as they are: %r", error, exc_info=error)
+            self._note = f"recommendations stay as they are, since their upkeep broke: {error!r}"
+
+    async def _keep_up(self) -> None:
+        next_poll = time.monotonic() + POLL_SECONDS
+        while True:
+            try:
+                did = await self._keep_in_step()
+                if self._store.database.engine == "postgresql" and time.monotonic() > next_poll:
+                    next_poll = time.monotonic() + POLL_SECONDS
+                    if await self.keeper.others_wrote():
+                        await self._read_everything()
+            except SkillsError as error:
+                logger.error("recommendations are not in step with the record: %s", error)
+                did = False
+                await anyio.sleep(RETRY_SECONDS)
+            if not did:
+                await anyio.sleep(IDLE_SECONDS)
+
+    async def _keep_in_step(self) -> bool:
+        if not self.loaded.is_set():
+            await self._read_everything()
+        did = await self.keeper.take_in()
+        did |= await self.keeper.fit_documents()
+        did |= await self.log.keep()
+        for model in (self.model, self._next_model):
+            if model is not None:
+                did |= await self._catch_up(model)
+        return did
+
+    async def _read_everything(self) -> None:
+        await self.keeper.read_everything()
+        for model in (self.model, self._next_model):
+            if model is not None:
+                model.use(self.keeper.knowledge)
+        self.loaded.set()
+
+    async def _catch_up(self, model: LiveModel) -> bool:
+        try:
+            did = await model.catch_up(lambda: self.requests == 0)
+        except EmbedderError as error:
+            logger.error("the model %s is not used further: %s", model.embedder.model, error)
+            self._note = str(error)
+            self.model = None if self.model is model else self.model
+            self._next_model = None
+            self._settled.set()
+            return True
+        if model is self._next_model and model.is_caught_up:
+            logger.info("recommendations come from the model %s", model.embedder.model)
+            self.model, self._next_model = model, None
+            self._settled.set()
+        return did
+
+    async def _prepare(self) -> None:
+        """Load the embedders, the quick one first."""
+        await self.loaded.wait()
+        for choice in await choices(self._settings):
+            if await self._take(choice) and not choice.stopgap:
+                break
+        self._preparing = False
+
+    async def _take(self, choice: Choice) -> bool:
+        """Load an embedder and let it catch up; whether it came into use."""
+        try:
+            model = LiveModel(await choice.load(), self._store, self.keeper.knowledge)
+            await model.load()
+        except SkillsError as error:
+            level = logging.INFO if choice.optional else logging.WARNING
+            logger.log(level, "%s cannot be used: %s", choice.name, error)
+            self._note = str(error)
+            return False
+        self._note = None
+        if model.knowledge is not self.keeper.knowledge:
+            model.use(self.keeper.knowledge)
+        self._next_model = model
+        self._settled = anyio.Event()
+        await self._settled.wait()
+        return self.model is model

@@ -1,0 +1,106 @@
+"""BM25 over one document per skill: name, description, and the queries that it completed."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+import bm25s
+import numpy as np
+from numpy.typing import NDArray
+
+Scores = NDArray[np.float32]
+
+K1 = 1.5
+B = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalIndex:
+    """Documents as they were when it was made; any thread may ask it."""
+
+    split: Callable[[str], list[str]]
+    vocabulary: dict[str, int]
+    known_terms: int
+    weights: bm25s.BM25 | None
+
+    def scores(self, text: str, skills: int) -> Scores:
+        """BM25 (Lucene's form) of the text in each of so many skills, ≥ 0; 0 for those not in it.
+
+        score(q, D) = Σ_t idf(t) · f(t, D) / (f(t, D) + k1 · (1 - b + b · |D| / mean |D|)), over the
+        distinct terms t of q, with idf(t) = ln(1 + (N - n(t) + 0.5) / (n(t) + 0.5)).
+        """
+        scores = np.zeros(skills, np.float32)
+        found = {self.vocabulary.get(term, self.known_terms) for term in self.split(text)}
+        known = sorted(term for term in found if term < self.known_terms)
+        if self.weights is not None and known:
+            part = self.weights.get_scores_from_ids(known)
+            scores[: len(part)] = part
+        return scores
+
+    def cosines(self, skill: int, skills: int) -> Scores:
+        """(K,) of the cosine of one skill's document with each other's, over BM25 weights."""
+        cosines = np.zeros(skills, np.float32)
+        if self.weights is None:
+            return cosines
+        weights = self.weights.scores
+        data, documents = weights["data"], weights["indices"]
+        terms = np.repeat(np.arange(len(weights["indptr"]) - 1), np.diff(weights["indptr"]))
+        own = np.zeros(self.known_terms, np.float32)
+        mine = documents == skill
+        own[terms[mine]] = data[mine]
+        products = np.bincount(documents, data * own[terms], minlength=skills)
+        lengths = np.sqrt(np.bincount(documents, data**2, minlength=skills))
+        found: Scores = (products / np.maximum(lengths * np.linalg.norm(own), 1e-9)).astype("f4")
+        return found
+
+
+class Lexicon:
+    """The documents, which grow; skills are numbered from 0."""
+
+    def __init__(self, split: Callable[[str], list[str]]) -> None:
+        self._split = split
+        self._vocabulary: dict[str, int] = {}
+        self._documents: list[array[int]] = []
+        self._descriptions: dict[int, array[int]] = {}
+        self._lock = Lock()
+
+    def add(self, skill: int, text: str) -> None:
+        """Add a text to a skill's document."""
+        terms = self._split(text)
+        with self._lock:
+            self._room_for(skill)
+            self._documents[skill].extend(self._numbers(terms))
+
+    def describe(self, skill: int, text: str) -> None:
+        """Put what a skill says of itself into its document, in place of what it said before."""
+        terms = self._split(text)
+        with self._lock:
+            self._room_for(skill)
+            self._descriptions[skill] = self._numbers(terms)
+
+    def fit(self) -> LexicalIndex:
+        """An index of the documents as they are."""
+        with self._lock:
+            terms = len(self._vocabulary)
+            documents = [
+                document + self._descriptions.get(skill, array("I"))
+                for skill, document in enumerate(self._documents)
+            ]
+        weights = None
+        if terms:
+            weights = bm25s.BM25(k1=K1, b=B, method="lucene", csc_backend="numpy")
+            weights.scores = weights.build_index_from_ids(
+                range(terms), documents, show_progress=False
+            )
+        return LexicalIndex(self._split, self._vocabulary, terms, weights)
+
+    def _room_for(self, skill: int) -> None:
+        while len(self._documents) <= skill:
+            self._documents.append(array("I"))
+
+    def _numbers(self, terms: list[str]) -> array[int]:
+        number = self._vocabulary.setdefault
+        return array("I", [number(term, len(self._vocabulary)) for term in terms])

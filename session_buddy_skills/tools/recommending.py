@@ -1,0 +1,43 @@
+"""Tools that recommend skills."""
+
+from __future__ import annotations
+
+from session_buddy_skills.recommendations import (
+    NextRequest,
+    Recommendations,
+    RecommendRequest,
+    SimilarRequest,
+    SimilarSkills,
+)
+from session_buddy_skills.service import Service
+from session_buddy_skills.tools.service_tool import service_tool
+
+RECOMMENDING_TOOLS = (
+    service_tool(
+        "recommend_skills",
+        "Which skill fits a request: from what was used for similar requests and how that ended, "
+        "what skills say of themselves, and what works in the phase and after the session's last "
+        "step. Says why, and recommends nothing where nothing fits. Pass recommendation_id on to "
+        "track_invocation.",
+        RecommendRequest,
+        Recommendations,
+        Service.recommend_skills,
+        read_only=True,
+    ),
+    service_tool(
+        "similar_skills",
+        "Which skills are like one: by their descriptions and the requests that they completed.",
+        SimilarRequest,
+        SimilarSkills,
+        Service.similar_skills,
+        read_only=True,
+    ),
+    service_tool(
+        "get_workflow_recommendations",
+        "What usually comes next and works, after what the session did last.",
+        NextRequest,
+        Recommendations,
+        Service.get_workflow_recommendations,
+        read_only=True,
+    ),
+)
