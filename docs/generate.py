@@ -11,6 +11,7 @@ from session_buddy_skills import settings
 from session_buddy_skills.settings import PREFIX, Settings
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS
 from session_buddy_skills.tools.reading import READING_TOOLS
+from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
 from session_buddy_skills.tools.service_tool import ServiceTool
 
@@ -66,7 +67,7 @@ $ createdb --encoding UTF8 --owner skills skills
 $ psql --command 'CREATE EXTENSION vector' skills   # as a superuser, once
 $ export SESSION_BUDDY_SKILLS_DATABASE=postgresql://skills@db.example.com/skills
 $ session-buddy-skills db migrate
-schema version 3
+schema version 5
 ```
 
 - The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what
@@ -116,7 +117,7 @@ def pages() -> dict[str, str]:
 def tools_page() -> str:
     """Every tool with its arguments and its answer."""
     parts = [TOOLS_HEAD]
-    for tool in (*RECORDING_TOOLS, *READING_TOOLS, *CATALOG_TOOLS):
+    for tool in (*RECORDING_TOOLS, *READING_TOOLS, *CATALOG_TOOLS, *RECOMMENDING_TOOLS):
         parts.append("\n".join(tool_lines(tool)))
     return "\n".join(parts) + "\n"
 
@@ -215,6 +216,8 @@ def limit_rows() -> Iterable[str]:
         (settings.CATALOG_SKILLS, "skills in one `register_skills`"),
         (settings.DESCRIPTION_CHARS, "characters of a skill's description"),
         (settings.PATH_CHARS, "characters of its location"),
+        (settings.RECOMMENDED_SKILLS, "skills in one recommendation"),
+        (settings.REQUEST_CHARS, "characters of the query that a skill is looked for"),
         (settings.BODY_BYTES, "bytes of one HTTP request"),
     ):
         yield f"| {limit:,} | {meaning} |\n"

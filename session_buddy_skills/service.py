@@ -46,7 +46,6 @@ from session_buddy_skills.results import (
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.catalog_store import CatalogStore
 from session_buddy_skills.storage.database import Database
-from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
@@ -212,6 +211,7 @@ class Service:
         """Begin to take in what is recorded, in the background."""
         # Imported here, since it loads numpy, which a program that only records has no use for.
         from session_buddy_skills.advising.recommender import Recommender
+        from session_buddy_skills.storage.evidence_store import EvidenceStore
 
         self._recommender = Recommender(
             self._settings, EvidenceStore(self._database), self._store, self._intake.hash_user
@@ -235,8 +235,10 @@ class Service:
 
     async def _shown(self, requests: Sequence[TrackRequest]) -> Shown:
         """What was shown by the recommendations that these requests follow."""
-        ids = {one.recommendation_id for one in requests} - {None}
-        return {key: await self._recommending().shown(key) for key in ids if key is not None}
+        ids = {one.recommendation_id for one in requests if one.recommendation_id is not None}
+        if self._recommender is None:
+            return {}
+        return {key: await self._recommender.shown(key) for key in ids}
 
 
 @asynccontextmanager

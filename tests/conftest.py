@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 
 from session_buddy_skills.app import build_app
+from session_buddy_skills.embeddings.choosing import load_onnx
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import PREFIX, Settings
 from tests.databases import TEMPLATE, postgresql_with_template
@@ -59,14 +61,25 @@ def new_settings(
     def new(name: str = "data", *, empty: bool = False) -> Settings:
         folder = tmp_path / name
         if server is None:
-            return Settings.load(data_dir=folder)
+            return Settings.load(data_dir=folder, embedder="none")
         clones.append(server.clone("template1" if empty else TEMPLATE))
-        return Settings.load(data_dir=folder, database=server.url(clones[-1]))
+        url = server.url(clones[-1])
+        return Settings.load(data_dir=folder, database=url, embedder="none")
 
     yield new
     if server is not None:
         for clone in clones:
             server.drop(clone)
+
+
+@pytest.fixture(scope="session")
+def made_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sentence model as int8 ONNX, made once by the process that a server starts for it."""
+    folder = tmp_path_factory.mktemp("made")
+    settings = Settings.load(data_dir=folder)
+    asyncio.run(load_onnx(settings))
+    [made] = settings.models_folder.iterdir()
+    return made
 
 
 @pytest.fixture
@@ -89,7 +102,11 @@ async def client(settings: Settings) -> AsyncIterator[Client[FastMCPTransport]]:
 
 def environment(data_dir: Path, **variables: object) -> dict[str, str]:
     """The environment of a process of ours that keeps its data in this folder."""
-    named = {f"{PREFIX}{name.upper()}": str(value) for name, value in variables.items()}
+    # Tests that are not of recommendations load no model.
+    named = {
+        f"{PREFIX}{name.upper()}": str(value)
+        for name, value in {"embedder": "none", **variables}.items()
+    }
     home = {"HOME": str(data_dir), "PATH": os.environ["PATH"]}
     return home | {f"{PREFIX}DATA_DIR": str(data_dir)} | named
 

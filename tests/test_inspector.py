@@ -22,6 +22,9 @@ NAMES = {
     "export_metrics",
     "register_skills",
     "list_skills",
+    "recommend_skills",
+    "similar_skills",
+    "get_workflow_recommendations",
 }
 TOOL_IS_ERROR = 5
 
@@ -85,6 +88,9 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("export_metrics", {"path": "all.json"}),
         inspector.call("register_skills", {"skills": [{"name": "lint", "description": "Lints."}]}),
         inspector.call("list_skills", {}),
+        inspector.call("recommend_skills", {"user_query": "lint this", "session_id": "s"}),
+        inspector.call("similar_skills", {"skill_name": "lint"}),
+        inspector.call("get_workflow_recommendations", {"session_id": "s"}),
     ]
     for code, result in answers:
         assert code == 0

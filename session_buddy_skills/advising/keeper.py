@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
-from session_buddy_skills.advising.live_model import in_thread
+from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.evidence_store import EvidenceReader, EvidenceStore
@@ -34,8 +34,11 @@ EVENTS_AT_ONCE = 1_000
 class Keeper:
     """Reads all evidence once, and then takes in what this process writes."""
 
-    def __init__(self, store: EvidenceStore, invocations: InvocationStore) -> None:
+    def __init__(
+        self, store: EvidenceStore, invocations: InvocationStore, tell: Callable[[], None]
+    ) -> None:
         self.knowledge = Knowledge()
+        self._tell = tell
         self._store = store
         self._invocations = invocations
         self._events: list[Written] = []
@@ -56,10 +59,12 @@ class Keeper:
         """Note what has just been written."""
         if self._observing:
             self._events.extend(one for one in written if one.changed)
+            self._tell()
 
     def catalog_changed(self) -> None:
         """Note that descriptions may be others than before."""
         self._catalog_changed = True
+        self._tell()
 
     async def read_everything(self) -> None:
         """Know what is recorded at one moment; what is written from then on is observed.

@@ -7,22 +7,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
 import anyio
 import numpy as np
-from anyio import to_thread
 
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Description, Knowledge
+from session_buddy_skills.advising.neighbours import Finder
+from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.embeddings.embedder import Embedder, Vectors
 from session_buddy_skills.recommend.gate import BACKGROUND
-from session_buddy_skills.recommend.space import Neighbours, Space, description_vectors
+from session_buddy_skills.recommend.space import Space
+from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.writing import query_id
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 BATCH = {"semantic": 32, "static": 2_000}
 """Texts embedded at once: a tenth of a second's work, in which a request has the other core."""
@@ -33,10 +33,14 @@ PAUSES_PER_FIT = 4
 class LiveModel:
     """One embedder, and what it made of what is known."""
 
-    def __init__(self, embedder: Embedder, store: EvidenceStore, knowledge: Knowledge) -> None:
+    def __init__(
+        self, settings: Settings, embedder: Embedder, store: EvidenceStore, knowledge: Knowledge
+    ) -> None:
+        self._settings = settings
         self.embedder = embedder
         self.knowledge = knowledge
         self.space: Space
+        self.finder: Finder
         self._store = store
         self._missing: deque[int] = deque()
         self._numbered = 0
@@ -55,10 +59,6 @@ class LiveModel:
         """Whether it knows as good as everything."""
         return self.backlog <= max(BATCH["semantic"], len(self.knowledge.text_ids) // 100)
 
-    def neighbours(self, vector: Vectors) -> Neighbours:
-        """Requests near a (d,) vector."""
-        return self.space.everything(vector)
-
     async def load(self) -> None:
         """Take in the vectors that are kept, and find out which are missing.
 
@@ -68,6 +68,7 @@ class LiveModel:
         """
         background = await in_thread(lambda: self.embedder.embed(BACKGROUND))
         self.space = Space(self.embedder.dimensions, background)
+        self.finder = Finder(self._settings, self._store, self.embedder, self.space)
         async for ids, vectors in self._store.embeddings(
             self.embedder.model, self.embedder.dimensions
         ):
@@ -95,7 +96,7 @@ class LiveModel:
             else:
                 await anyio.sleep(0.002)
             return True
-        return await self._fit()
+        return await self._fit() or await self.finder.extend(self.knowledge)
 
     def _number(self) -> None:
         """Requests that came since: those without a vector are missing."""
@@ -142,7 +143,7 @@ class LiveModel:
         whole = np.stack([vectors[one.text or one.name] for one in changed])
         names = np.stack([vectors[one.name] for one in changed])
         skills = [one.skill for one in changed]
-        await in_thread(lambda: self.space.describe(skills, description_vectors(whole, names)))
+        await in_thread(lambda: self.space.describe(skills, whole, names))
         self._described.update({one.skill: one for one in changed})
         self._next_fit = 0.0
         return True
@@ -185,8 +186,3 @@ class LiveModel:
         space, knowledge = self.space, self.knowledge
         space.weigh(knowledge.uses.pairs())
         space.fitted = space.fit()
-
-
-async def in_thread(work: Callable[[], T]) -> T:
-    """What the work answers, which blocks."""
-    return await to_thread.run_sync(work)

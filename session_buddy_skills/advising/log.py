@@ -14,6 +14,8 @@ from session_buddy_skills.storage.writing import query_id
 REMEMBERED = 1_000
 """Recommendations that are remembered; others are looked up."""
 KEPT_AT_ONCE = 500
+KEPT_AFTER_SECONDS = 0.5
+"""How long one waits for others, with which it shares a transaction."""
 
 
 class RecommendationLog:
@@ -51,13 +53,18 @@ class RecommendationLog:
             }
         )
 
-    async def keep(self) -> bool:
-        """Write some of what is not kept yet; whether there was any."""
+    async def keep(self, *, at_once: bool = False) -> bool:
+        """Write some of what is not kept yet, once it is many or has waited; whether it did."""
         some = self._unkept[:KEPT_AT_ONCE]
-        if some:
-            await self._store.keep_recommendations(some)
-            del self._unkept[: len(some)]
-        return bool(some)
+        if not some or not (at_once or len(some) == KEPT_AT_ONCE or self._oldest_is_due()):
+            return False
+        await self._store.keep_recommendations(some)
+        del self._unkept[: len(some)]
+        return True
+
+    def _oldest_is_due(self) -> bool:
+        oldest: datetime = self._unkept[0]["recommended_at"]
+        return (datetime.now(UTC) - oldest).total_seconds() >= KEPT_AFTER_SECONDS
 
     async def shown(self, recommendation_id: UUID) -> list[str] | None:
         """The skills of a recommendation, best first; None if there is none of that id."""

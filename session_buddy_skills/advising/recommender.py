@@ -21,11 +21,13 @@ from session_buddy_skills.advising.explaining import (
     scored,
 )
 from session_buddy_skills.advising.knowledge import Knowledge
-from session_buddy_skills.advising.live_model import LiveModel, in_thread
+from session_buddy_skills.advising.live_model import LiveModel
+from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
-from session_buddy_skills.errors import EmbedderError
+from session_buddy_skills.embeddings.embedder import Vectors
+from session_buddy_skills.errors import EmbedderError, StorageError
 from session_buddy_skills.recommend.ranking import Fit, Meaning, lexical_fit, semantic_fit
-from session_buddy_skills.recommend.space import profile_cosines
+from session_buddy_skills.recommend.space import Neighbours, profile_cosines
 from session_buddy_skills.recommend.uses import Pairs, Tally
 from session_buddy_skills.recommendations import (
     DEFAULT_LIMIT,
@@ -74,7 +76,7 @@ class Recommender:
         text = (request.user_query or "")[:QUERY_CHARS]
         self.upkeep.requests += 1
         try:
-            fit, pairs = await in_thread(lambda: self._fit(text, knowledge, model))
+            fit, pairs = await self._fit(text, knowledge, model)
         finally:
             self.upkeep.requests -= 1
         numbers = knowledge.uses.numbers
@@ -168,25 +170,22 @@ class Recommender:
         """The skills that were recommended under this id, best first; None if it is not known."""
         return await self.upkeep.log.shown(recommendation_id)
 
-    def _fit(self, text: str, knowledge: Knowledge, model: LiveModel | None) -> tuple[Fit, Pairs]:
-        # In this order, so that no pair or description is of a skill that is not counted.
-        pairs = knowledge.uses.pairs()
-        descriptions = model.space.descriptions if model else None
-        count = len(knowledge.uses.names)
-        words, grams = (index.scores(text, count) for index in knowledge.indexes)
-        if not text.strip():
-            return Fit(np.zeros(count), None, 0.0), pairs
-        if model is not None and descriptions is not None:
-            try:
-                vector = model.embedder.embed([text])[0]
-            except EmbedderError as error:
-                logger.error("answering from words alone: %s", error)
-            else:
-                if vector.any():
-                    near = model.neighbours(vector)
-                    meaning = Meaning(vector, near, descriptions, model.space.fitted)
-                    return semantic_fit(meaning, pairs, words, grams), pairs
-        return lexical_fit(words, grams), pairs
+    async def _fit(
+        self, text: str, knowledge: Knowledge, model: LiveModel | None
+    ) -> tuple[Fit, Pairs]:
+        """How each skill fits the text, and the pairs that this rests on."""
+        if model is None or not text.strip():
+            return await in_thread(lambda: _ranked(text, knowledge, None, None, None))
+        try:
+            if not model.finder.asks_database:
+                # In one go: each crossing into a thread costs as much as a search.
+                return await in_thread(lambda: _embedded_and_ranked(text, knowledge, model))
+            vector = (await in_thread(lambda: model.embedder.embed([text])))[0]
+            near = await model.finder.near_by_database(vector)
+            return await in_thread(lambda: _ranked(text, knowledge, model, vector, near))
+        except (EmbedderError, StorageError) as error:
+            logger.error("answering from words alone: %s", error)
+            return await in_thread(lambda: _ranked(text, knowledge, None, None, None))
 
     async def _context(self, request: RecommendRequest) -> Context:
         last = await self._last_step(request.session_id) if request.session_id else None
@@ -233,3 +232,28 @@ def _gated(
     if request.min_similarity is not None:
         return np.where(fit.similarity >= request.min_similarity, scores, -np.inf), None
     return (nothing if fit.confidence < 0.5 else scores), None
+
+
+def _embedded_and_ranked(text: str, knowledge: Knowledge, model: LiveModel) -> tuple[Fit, Pairs]:
+    vector = model.embedder.embed([text])[0]
+    return _ranked(text, knowledge, model, vector, model.finder.near(vector))
+
+
+def _ranked(
+    text: str,
+    knowledge: Knowledge,
+    model: LiveModel | None,
+    vector: Vectors | None,
+    near: Neighbours | None,
+) -> tuple[Fit, Pairs]:
+    # In this order, so that no pair or description is of a skill that is not counted.
+    pairs = knowledge.uses.pairs()
+    descriptions = model.space.descriptions if model else None
+    count = len(knowledge.uses.names)
+    if not text.strip():
+        return Fit(np.zeros(count), None, 0.0), pairs
+    words, grams = (index.scores(text, count) for index in knowledge.indexes)
+    if model is None or descriptions is None or vector is None or near is None or not vector.any():
+        return lexical_fit(words, grams), pairs
+    meaning = Meaning(vector, near, descriptions, model.space.fitted)
+    return semantic_fit(meaning, pairs, words, grams), pairs

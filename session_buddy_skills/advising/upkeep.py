@@ -21,11 +21,12 @@ from session_buddy_skills.storage.store import InvocationStore
 
 logger = logging.getLogger(__name__)
 
-IDLE_SECONDS = 0.02
-"""How long the background waits before it looks again for something to do."""
+IDLE_SECONDS = 0.2
+"""How long the background waits for news before it looks for what is due by now."""
 POLL_SECONDS = 5.0
 """How often other servers' writes are looked for, where there may be other servers."""
 RETRY_SECONDS = 2.0
+CANCEL_SECONDS = 0.5
 
 
 class Upkeep:
@@ -34,7 +35,8 @@ class Upkeep:
     def __init__(
         self, settings: Settings, store: EvidenceStore, invocations: InvocationStore
     ) -> None:
-        self.keeper = Keeper(store, invocations)
+        self._news = asyncio.Event()
+        self.keeper = Keeper(store, invocations, self._news.set)
         self.log = RecommendationLog(store)
         self.model: LiveModel | None = None
         self.loaded = anyio.Event()
@@ -48,6 +50,7 @@ class Upkeep:
         """Whether the next model has come into use, or been given up."""
         self._preparing = True
         self._note: str | None = None
+        self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -77,11 +80,17 @@ class Upkeep:
 
     async def close(self) -> None:
         """Stop, and keep what was recommended."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.wait(self._tasks)
-        while await self.log.keep():
+        self._closing = True
+        running = set(self._tasks)
+        while running:
+            # A driver may take a cancellation for a lost connection, and have it asked again.
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
+        while await self.log.keep(at_once=True):
             pass
+        if self.model is not None:
+            await self.model.finder.save()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -90,7 +99,7 @@ class Upkeep:
 
     async def _keep_up(self) -> None:
         next_poll = time.monotonic() + POLL_SECONDS
-        while True:
+        while not self._closing:
             try:
                 did = await self._keep_in_step()
                 if self._store.database.engine == "postgresql" and time.monotonic() > next_poll:
@@ -102,7 +111,9 @@ class Upkeep:
                 did = False
                 await anyio.sleep(RETRY_SECONDS)
             if not did:
-                await anyio.sleep(IDLE_SECONDS)
+                with anyio.move_on_after(IDLE_SECONDS):
+                    await self._news.wait()
+                self._news.clear()
 
     async def _keep_in_step(self) -> bool:
         if not self.loaded.is_set():
@@ -149,7 +160,9 @@ class Upkeep:
     async def _take(self, choice: Choice) -> bool:
         """Load an embedder and let it catch up; whether it came into use."""
         try:
-            model = LiveModel(await choice.load(), self._store, self.keeper.knowledge)
+            model = LiveModel(
+                self._settings, await choice.load(), self._store, self.keeper.knowledge
+            )
             await model.load()
         except SkillsError as error:
             level = logging.INFO if choice.optional else logging.WARNING
@@ -160,6 +173,7 @@ class Upkeep:
         if model.knowledge is not self.keeper.knowledge:
             model.use(self.keeper.knowledge)
         self._next_model = model
+        self._news.set()
         self._settled = anyio.Event()
         await self._settled.wait()
         return self.model is model

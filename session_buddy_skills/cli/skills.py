@@ -101,7 +101,7 @@ async def _ask_database(settings: Settings, tool: str, arguments: dict[str, Any]
     from session_buddy_skills.models import checked
     from session_buddy_skills.service import open_service
 
-    async with open_service(settings) as service:
+    async with open_service(settings, recommending=False) as service:
         if tool == "register_skills":
             done = await service.register_skills(checked(RegisterRequest, **arguments))
             return done.model_dump(mode="json")

@@ -24,6 +24,8 @@ from session_buddy_skills.settings import Settings, offline_environment
 
 logger = logging.getLogger(__name__)
 
+DIGEST_CHARS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -117,7 +119,7 @@ def _made_before(settings: Settings) -> Path | None:
     try:
         target = _target(settings, _find(settings))
     except EmbedderError:
-        made = sorted(settings.models_folder.glob(f"{_slug(settings.model)}-*"))
+        made = sorted(settings.models_folder.glob(f"{_slug(settings.model)}-{'?' * DIGEST_CHARS}"))
         return made[-1] if made else None
     return target if target.is_dir() else None
 
@@ -126,9 +128,9 @@ def _target(settings: Settings, folder: Path) -> Path:
     """Where what is made of this folder goes; of another content it is another place."""
     weights = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*.bin"))
     content = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weights]
-    digest = hashlib.blake2b(repr(content).encode(), digest_size=6).hexdigest()
+    digest = hashlib.blake2b(repr(content).encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
     return settings.models_folder / f"{_slug(settings.model)}-{digest}"
 
 
 def _slug(model: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._]+", "_", model_name(model))
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", model_name(model))

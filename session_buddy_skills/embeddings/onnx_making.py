@@ -37,7 +37,7 @@ TEXTS = (
     "🎉🚀 ship it 🚢",
     "ValueError: invalid literal for int() with base 10: 'abc'",
     "https://example.org/a/very/long/path?with=query&and=more",
-    "SELECT skill_name, count(*) FROM skill_invocation GROUP BY skill_name",
+    '{"skills": [{"name": "lint", "source": "project"}], "count": 1}',
     "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20",
     "Refactor, refactor, refactor! " * 40,
     "The report is due on Friday. " * 80,

@@ -34,6 +34,8 @@ class SentenceEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder`."""
+        if not texts:
+            return np.zeros((0, self.dimensions), np.float32)
         return unit_rows(self._encode(texts), len(texts), self.dimensions, self.model)
 
     def _encode(self, texts: Sequence[str]) -> Vectors:

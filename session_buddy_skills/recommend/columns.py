@@ -57,6 +57,11 @@ class Blocks:
             self._blocks[-1][start : start + len(part)] = part
             self._length += len(part)
 
+    def shrink(self, rows: int) -> None:
+        """Keep the blocks below that row as float16, in half the room."""
+        for number in range(rows // BLOCK_ROWS):
+            self._blocks[number] = self._blocks[number].astype(np.float16, copy=False)
+
     def rows(self, numbers: NDArray[np.integer]) -> NDArray[np.float32]:
         """(n, d) of these rows."""
         found = np.zeros((len(numbers), self._dimensions), np.float32)

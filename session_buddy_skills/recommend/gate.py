@@ -9,7 +9,7 @@ on the model.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,12 @@ Floats = NDArray[np.floating]
 
 FEWEST_REQUESTS = 20
 """Past requests below which nothing can be said of their spread."""
-REFUSED_IN_SCOPE = 0.005
-"""Share of past requests that the threshold may turn away."""
+FOREIGN = 0.9
+"""Share of the background that is turned away, where that costs next to no request of the past."""
+DEVIATIONS = 3.29
+"""Standard deviations below the mean that next to no request lies: 0.05 % of a normal one."""
+FEWEST_OF_NAMES = 0.01
+"""Share of skills whose own names may be turned away."""
 
 BACKGROUND = (
     "The cat slept on the warm windowsill all afternoon.",
@@ -84,10 +88,14 @@ class Gate:
         return 1 / (1 + math.exp(min(50.0, (self.threshold - measure) / self.scale)))
 
 
-def cold_gate(background_similarity: Floats) -> Gate:
-    """The gate while there is no history to speak of: more alike than half of the background is."""
-    threshold = float(np.median(background_similarity))
-    return Gate(threshold, scale=max(0.05, float(background_similarity.std())))
+def cold_gate(background: Floats, names: Floats) -> Gate:
+    """The gate while there is no history to speak of: on the highest cosine alone.
+
+    Turned away is what is less like any skill than nine tenths of the background, and than the
+    names of the skills themselves are like a description.
+    """
+    threshold = min(np.quantile(background, FOREIGN), np.quantile(names, FEWEST_OF_NAMES))
+    return Gate(float(threshold), scale=max(0.05, float(background.std())))
 
 
 def calibrated_gate(
@@ -95,10 +103,10 @@ def calibrated_gate(
 ) -> Gate:
     """The gate for measures of past requests, and of background sentences, as they would be asked.
 
-    Turned away is what is less like the known than the median background sentence and than all but
-    one in 200 of the past requests.
+    Turned away is what is less like the known than nine tenths of the background, and further from
+    the mean of past requests than next to all of them.
     """
-    gate = Gate(
+    plain = Gate(
         threshold=0.0,
         scale=2.0,
         similarity_mean=float(similarity.mean()),
@@ -106,17 +114,10 @@ def calibrated_gate(
         distance_mean=float(distance.mean()),
         distance_sd=max(1e-3, float(distance.std())),
     )
-    known = gate.measure(similarity, distance)
-    foreign = gate.measure(*background)
-    threshold = min(float(np.quantile(known, REFUSED_IN_SCOPE)), float(np.median(foreign)))
-    return Gate(
-        threshold,
-        gate.scale,
-        gate.similarity_mean,
-        gate.similarity_sd,
-        gate.distance_mean,
-        gate.distance_sd,
-    )
+    known = plain.measure(similarity, distance)
+    farthest = float(known.mean() - DEVIATIONS * known.std())
+    foreign = float(np.quantile(plain.measure(*background), FOREIGN))
+    return replace(plain, threshold=min(farthest, foreign))
 
 
 def distances_left_out(
@@ -135,12 +136,21 @@ def distances_left_out(
     turned = away @ fitted.within
     own = np.einsum("nd,nd->n", turned, away)
     free = max(fitted.counts.sum() - np.count_nonzero(fitted.counts), 1.0)
-    lost = (1 - shrinkage) / free * ratio
-    growth = lost / (1 - np.minimum(lost * own, 0.99))
+    growth = _growth((1 - shrinkage) / free * ratio, own)
     squared = np.einsum("nd,nd->n", vectors @ fitted.within, vectors)
     distance = squared[:, None] - 2 * fitted.scores(vectors)
     across = np.einsum("nd,nd->n", vectors, turned)[:, None] - turned @ fitted.means.T
     distance += growth[:, None] * across**2
     distance[np.arange(len(skills)), skills] = ratio**2 * (own + growth * own**2)
-    nearest: Floats = distance.min(axis=1) - fitted.background_distance(vectors)
+    background = fitted.background_distance(vectors)
+    total = fitted.counts.sum()
+    ratio, lost = total / (total - 1), (1 - shrinkage) * total / (total - 1) ** 2
+    background = ratio**2 * (background + _growth(lost, background) * background**2)
+    nearest: Floats = distance.min(axis=1) - background
     return nearest
+
+
+def _growth(lost: Floats, own: Floats) -> Floats:
+    """By how much of a squared product distances grow where `lost` of a row's is missing."""
+    growth: Floats = lost / (1 - np.minimum(lost * own, 0.99))
+    return growth

@@ -52,8 +52,8 @@ def semantic_fit(meaning: Meaning, pairs: Pairs, words: Vectors, grams: Vectors)
     """Fuse vote, discriminant and both BM25 scores, each (K,) spread over 0 to 1.
 
     With the trust t in history (see `space.trust_in_history`) the vote weighs 1, the discriminant
-    4 - 3t, words ½ and parts of words ½ - t/4: the fewer past requests there are, the more the
-    discriminant is worth beside them.
+    4 - 3t, words ½ + t/5 and parts of words ½ - t/2: the fewer past requests there are, the more
+    is the discriminant worth beside them, and a form of a word that nobody has used yet.
     """
     skills = len(words)
     known = len(meaning.descriptions)
@@ -76,8 +76,8 @@ def semantic_fit(meaning: Meaning, pairs: Pairs, words: Vectors, grams: Vectors)
     trust = meaning.fitted.trust
     parts: list[tuple[float, NDArray[np.floating]]] = [
         (1.0, votes),
-        (0.5, words),
-        (0.5 - 0.25 * trust, grams),
+        (0.5 + 0.2 * trust, words),
+        (0.5 - 0.5 * trust, grams),
     ]
     confidence = 1.0
     discriminant = meaning.fitted.discriminant

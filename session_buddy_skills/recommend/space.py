@@ -70,6 +70,8 @@ class Space:
         self.texts: Column[np.int32] = Column(np.int32)
         """The request of each row."""
         self.descriptions = np.zeros((0, dimensions), np.float32)
+        self._plain = self._names = self.descriptions
+        """Descriptions and names apart."""
         self.fitted = Fitted(None, Gate(-np.inf, 1.0), 0.0)
         self._rows: dict[int, int] = {}
         self._skill_of: Column[np.int32] = Column(np.int32)
@@ -89,6 +91,10 @@ class Space:
             self._rows[text] = row
             self._skill_of.append(-1)
             self.texts.append(text)
+
+    def rows_of(self, texts: list[int]) -> Vectors:
+        """(n, d) of the vectors of requests."""
+        return self.blocks.rows(np.array([self._rows[text] for text in texts], np.intp))
 
     def weigh(self, pairs: Pairs) -> None:
         """Bring the moments into step with the weights of the pairs, which have only grown."""
@@ -113,13 +119,19 @@ class Space:
         self._skill_of.values[:] = -1
         self._counted = np.zeros(0, np.float32)
         self.descriptions = np.zeros((0, self.dimensions), np.float32)
+        self._plain = self._names = self.descriptions
 
-    def describe(self, skills: list[int], vectors: Vectors) -> None:
-        """Take in what skills say of themselves; the last thing counts."""
+    def describe(self, skills: list[int], descriptions: Vectors, names: Vectors) -> None:
+        """Take in what skills say of themselves, and their names; the last thing counts."""
+        vectors = description_vectors(descriptions, names)
         missing = max(skills, default=-1) + 1 - len(self.descriptions)
         if missing > 0:
             empty = np.zeros((missing, self.dimensions), np.float32)
             self.descriptions = np.concatenate([self.descriptions, empty])
+            self._plain = np.concatenate([self._plain, empty])
+            self._names = np.concatenate([self._names, empty])
+        self._plain[skills] = descriptions
+        self._names[skills] = names
         before = self.descriptions[skills]
         had = before.any(axis=1)
         numbers = np.array(skills, np.intp)
@@ -135,6 +147,14 @@ class Space:
         texts = self.texts.values
         return texts, self.blocks.products(vector[None])[0][: len(texts)]
 
+    def near(self, vector: Vectors, texts: list[int], start: int) -> Neighbours:
+        """The cosine of some requests, and of every one from row `start` on, with a vector."""
+        all_texts = self.texts.values
+        rows = np.array([self._rows[text] for text in texts], np.intp)
+        later = self.blocks.products(vector[None], start)[0][: max(0, len(all_texts) - start)]
+        found = np.concatenate([self.blocks.rows(rows) @ vector, later])
+        return np.concatenate([all_texts[rows], all_texts[start:]]), found
+
     def fit(self) -> Fitted:
         """The discriminant and the gate of what is there."""
         moments = self.moments
@@ -148,7 +168,9 @@ class Space:
         similarity = np.maximum(self._highest(back, described), self.blocks.highest(back))
         sample = self._sample(discriminant)
         if len(sample) < FEWEST_REQUESTS:
-            return Fitted(discriminant, cold_gate(similarity), trust)
+            named = self._names[self._names.any(axis=1)]
+            gate = cold_gate(similarity, self._highest(named, self._plain))
+            return Fitted(discriminant, gate, trust)
         vectors = self.blocks.rows(sample)
         skills = self._skill_of.values[sample]
         gate = calibrated_gate(

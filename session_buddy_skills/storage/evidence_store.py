@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -94,6 +95,26 @@ class EvidenceStore:
                 await connection.execute("insert_recommendation", rest)
 
         await self._write(work)
+
+    async def index_embeddings(self, model: str, dimensions: int) -> None:
+        """Have PostgreSQL index the vectors of a model, if it does not; takes minutes.
+
+        Until it is done, others can read vectors and store none.
+        """
+        name = f"skill_embedding_{hashlib.blake2b(model.encode(), digest_size=6).hexdigest()}"
+        parameters = {"name": name, "model": model, "dimensions": dimensions}
+        async with self.database.migrating() as connection:
+            await connection.fetch("index_embeddings", parameters)
+
+    async def nearest_texts(self, model: str, vector: Vectors, count: int) -> list[UUID]:
+        """The texts that are nearest to a (d,) vector in PostgreSQL's index, as good as all."""
+        parameters = {
+            "model": model,
+            "dimensions": len(vector),
+            "vector": vector.tolist(),
+            "count": count,
+        }
+        return [row["text_id"] for row in await self.fetch("nearest_texts", parameters)]
 
     async def _write(self, work: Any) -> None:
         try:

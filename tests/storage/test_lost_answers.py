@@ -52,7 +52,7 @@ def open_line(
             there = Settings.load(
                 data_dir=settings.data_dir, database=through, connect_timeout=1, statement_timeout=1
             )
-            async with open_service(there) as service:
+            async with open_service(there, recommending=False) as service:
                 yield Line(service, proxy)
 
     return line

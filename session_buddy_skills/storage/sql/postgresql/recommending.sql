@@ -24,3 +24,9 @@ FROM (
 ) AS new
 ORDER BY text_id
 ON CONFLICT DO NOTHING;
+
+-- name: index_embeddings
+SELECT index_skill_embeddings($name, $model, $dimensions);
+
+-- name: nearest_texts
+SELECT text_id FROM nearest_skill_texts($model, $dimensions, $vector, $count);

@@ -1,0 +1,121 @@
+"""Finds the requests near one: by looking at all, or through an index where they are many."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+from session_buddy_skills.advising.knowledge import Knowledge
+from session_buddy_skills.advising.threads import in_thread
+from session_buddy_skills.embeddings.embedder import Embedder, Vectors
+from session_buddy_skills.errors import StorageError
+from session_buddy_skills.recommend.space import Neighbours, Space
+from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.evidence_store import EvidenceStore
+from session_buddy_skills.storage.vector_index import VectorIndex, index_key, index_path
+
+logger = logging.getLogger(__name__)
+
+NEIGHBOURS = 256
+"""Requests that an index is asked for: what votes is near, so that more change nothing."""
+ADDED_AT_ONCE = 500
+SAVED_AFTER_GROWTH = 1.1
+
+
+class Finder:
+    """Answers from all vectors of one model, however many there are."""
+
+    def __init__(
+        self, settings: Settings, store: EvidenceStore, embedder: Embedder, space: Space
+    ) -> None:
+        self._index_from = settings.index_from
+        self._store = store
+        self._embedder = embedder
+        self._space = space
+        self._indexed = 0
+        """Rows that the index holds, which are the first."""
+        self._numbers: dict[int, int] = {}
+        """Requests by their key in the index."""
+        self._saved = 0
+        self._index: VectorIndex | None = None
+        self._building: asyncio.Task[None] | None = None
+        self._in_database = store.database.engine == "postgresql"
+        self._path = index_path(settings.database_path, embedder.model)
+
+    @property
+    def asks_database(self) -> bool:
+        """Whether the database has to be asked which requests are near."""
+        return self._in_database and self._indexed > 0
+
+    def near(self, vector: Vectors) -> Neighbours:
+        """Requests near a (d,) vector, and the cosine of each. Blocking."""
+        start = self._indexed
+        if not start or self._index is None:
+            return self._space.everything(vector)
+        return self._known(vector, self._index.nearest(vector, NEIGHBOURS), start)
+
+    async def near_by_database(self, vector: Vectors) -> Neighbours:
+        """The same, where the database holds the index."""
+        start = self._indexed
+        found = await self._store.nearest_texts(self._embedder.model, vector, NEIGHBOURS)
+        keys = [index_key(one) for one in found]
+        return await in_thread(lambda: self._known(vector, keys, start))
+
+    async def extend(self, knowledge: Knowledge) -> bool:
+        """Take some more requests into the index, where one is needed; whether there were any."""
+        rows = len(self._space.texts)
+        if rows < self._index_from or self._indexed == rows:
+            return False
+        if self._in_database:
+            return self._extend_in_database(knowledge, rows)
+        if self._index is None:
+            self._index = VectorIndex(self._embedder.dimensions, self._path)
+            await in_thread(self._index.load)
+            self._saved = len(self._index)
+        stop = min(rows, self._indexed + ADDED_AT_ONCE)
+        await in_thread(lambda: self._add(knowledge, stop))
+        if self._indexed == rows and rows > SAVED_AFTER_GROWTH * self._saved:
+            await self.save()
+        return True
+
+    async def save(self) -> None:
+        """Keep the index, where there is one that is not kept as it is."""
+        if self._index is not None and len(self._index) > self._saved:
+            await in_thread(self._index.save)
+            self._saved = len(self._index)
+
+    def _extend_in_database(self, knowledge: Knowledge, rows: int) -> bool:
+        if self._building is None:
+            self._building = asyncio.create_task(self._build_in_database())
+        if not self._building.done() or self._building.exception() is not None:
+            return False
+        self._number(knowledge, rows)
+        return True
+
+    async def _build_in_database(self) -> None:
+        try:
+            await self._store.index_embeddings(self._embedder.model, self._embedder.dimensions)
+        except StorageError as error:
+            logger.warning("requests are found by looking at all: %s", error)
+            raise
+
+    def _add(self, knowledge: Knowledge, stop: int) -> None:
+        assert self._index is not None  # noqa: S101 - made by the caller
+        texts = self._space.texts.values[self._indexed : stop].tolist()
+        ids: list[UUID] = [knowledge.text_ids[text] for text in texts]
+        new = [place for place, one in enumerate(ids) if one not in self._index]
+        if new:
+            vectors = self._space.rows_of([texts[place] for place in new])
+            self._index.add([ids[place] for place in new], vectors)
+        self._number(knowledge, stop)
+
+    def _number(self, knowledge: Knowledge, stop: int) -> None:
+        for text in self._space.texts.values[self._indexed : stop].tolist():
+            self._numbers[index_key(knowledge.text_ids[text])] = text
+        self._indexed = stop
+        self._space.blocks.shrink(stop)
+
+    def _known(self, vector: Vectors, keys: list[int], start: int) -> Neighbours:
+        texts = [self._numbers[key] for key in keys if key in self._numbers]
+        return self._space.near(vector, texts, start)
