@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 NODE_TOOLS := tests/node/node_modules/.installed
 
-.PHONY: install serve serve-postgres check test quick bench docs constraints clean
+.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed docs constraints clean
 
 install: $(VENV)/.installed  ## the environment alone, in .venv
 
@@ -29,11 +29,17 @@ quick: $(VENV)/.test-installed  ## the tests that are not marked slow
 bench: $(VENV)/.test-installed  ## measure; prints a table and writes benchmarks/results/
 	$(BIN)/python -m benchmarks
 
+bench-recommend: $(VENV)/.test-installed  ## how often the right skill is recommended
+	$(BIN)/python -m benchmarks.recommend
+
+bench-recommend-speed: $(VENV)/.test-installed  ## how long it takes, among up to a million queries
+	$(BIN)/python -m benchmarks.recommend_speed
+
 docs: $(VENV)/.test-installed  ## write docs/tools.md and docs/configuration.md from the code
 	$(BIN)/python -m docs.generate
 
 constraints: $(VENV)/.test-installed  ## write what is installed into constraints.txt
-	$(PIP) freeze --exclude-editable --exclude pip --exclude setuptools > constraints.txt
+	$(PIP) freeze --exclude-editable --exclude pip --exclude setuptools | sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/' > constraints.txt
 
 clean:
 	rm -rf $(VENV) tests/node/node_modules build dist
@@ -42,7 +48,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) install -q -c constraints.txt -e .
+	$(PIP) install -q -c constraints.txt -e '.[semantic]'
 	touch $@
 
 $(VENV)/.postgres-installed: $(VENV)/.installed

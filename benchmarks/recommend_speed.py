@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -21,14 +22,15 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from fastmcp import Client
 
 from benchmarks.figures import Figure, p50, p99
-from benchmarks.recommend import DATA, link_models, uses
+from benchmarks.recommend import DATA, link_models, ready, uses
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.models import BatchRequest, checked
 from session_buddy_skills.recommendations import RecommendRequest
 from session_buddy_skills.service import Service, open_service
-from session_buddy_skills.settings import BATCH_INVOCATIONS, Settings
+from session_buddy_skills.settings import BATCH_INVOCATIONS, PREFIX, Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.writing import query_id
@@ -82,6 +84,24 @@ async def make_up_vectors(settings: Settings, count: int, model: LiveModel) -> N
     await database.close()
 
 
+async def server_memory(settings: Settings) -> float:
+    """Megabytes of `serve` with the model, once it has answered."""
+    variables = {"data_dir": str(settings.data_dir), "embedder": settings.embedder}
+    environment = os.environ | {f"{PREFIX}{name.upper()}": one for name, one in variables.items()}
+    command = [sys.executable, "-m", "session_buddy_skills", "serve", "--port", "0"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        url = process.stderr.readline().split("MCP on ")[1].split(",")[0]
+        async with Client(url) as client:
+            await ready(client)
+            await client.call_tool("recommend_skills", {"user_query": "run the tests"})
+            return psutil.Process(process.pid).memory_info().rss / 1e6
+    finally:
+        process.terminate()
+        process.communicate()
+
+
 async def caught_up(service: Service) -> LiveModel:
     """Wait until recommendations rest on everything, and everything is indexed."""
     while (await service.health_check()).embedding_backlog:
@@ -90,8 +110,8 @@ async def caught_up(service: Service) -> LiveModel:
     assert recommender is not None
     model = recommender.upkeep.model
     assert model is not None
-    while await model.finder.extend(recommender.upkeep.knowledge):
-        pass
+    while not model.finder.is_complete:
+        await asyncio.sleep(0.1)
     return model
 
 
@@ -102,6 +122,7 @@ async def measure(embedder: str, count: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.load(data_dir=folder, embedder=embedder)
         link_models(Path(folder))
+        served = await server_memory(settings) if count <= MADE_UP_FROM else None
         async with open_service(settings) as service:
             model = await caught_up(service)
             bare = process.memory_info().rss / 1e6
@@ -118,7 +139,8 @@ async def measure(embedder: str, count: int) -> list[Figure]:
             figures.append(Figure(f"{name}: ready after", seconds, "s"))
             if count <= MADE_UP_FROM:
                 figures.append(Figure(f"{name}: embedded", count / seconds, "/s"))
-            figures.append(Figure(f"{name}: process without them", bare, "MB"))
+            if served is not None:
+                figures.append(Figure(f"{embedder}: a server without queries", served, "MB"))
             figures.append(Figure(f"{name}: memory for them", held - bare, "MB"))
     return figures
 
@@ -160,7 +182,7 @@ TARGETS = {
     "static, 20,000 queries: embedded": ">= 10000",
     "onnx, 20,000 queries: embedded": ">= 150",
     "onnx, 200,000 queries: memory for them": "<= 450",
-    "onnx, 20,000 queries: process without them": "<= 250",
+    "onnx: a server without queries": "<= 250",
 }
 RUNS = [
     ("static", 20_000),

@@ -231,3 +231,11 @@ class Settings(BaseSettings):
 def offline_environment() -> dict[str, str]:
     """The environment of a process of ours whose libraries must not look for the network."""
     return {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+
+
+def one_thread_for_arrays() -> None:
+    """Have numpy, which is not loaded yet, work on one thread, unless the environment says more.
+
+    What is fitted in the background leaves the other cores to requests, and 10 MB are saved.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

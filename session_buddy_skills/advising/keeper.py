@@ -43,17 +43,18 @@ class Keeper:
         self._invocations = invocations
         self._events: list[Written] = []
         self._observing = False
-        self._catalog_changed = False
+        self._catalog_changes = self._catalog_taken_in = 0
         self._mark: Row = {}
         self._next_read = 0.0
         self._pending: OrderedDict[UUID, Request] = OrderedDict()
-        self._fitted_additions = -1
+        self._fitted_version = -1
         self._next_fit = 0.0
 
     @property
     def waiting(self) -> int:
-        """Invocations that are recorded and not taken in yet."""
-        return len(self._events)
+        """Invocations that are recorded and not taken in yet, and one for each other thing."""
+        unfitted = self._fitted_version != self.knowledge.version
+        return len(self._events) + (self._catalog_changes != self._catalog_taken_in) + unfitted
 
     def observe(self, written: Sequence[Written]) -> None:
         """Note what has just been written."""
@@ -63,7 +64,7 @@ class Keeper:
 
     def catalog_changed(self) -> None:
         """Note that descriptions may be others than before."""
-        self._catalog_changed = True
+        self._catalog_changes += 1
         self._tell()
 
     async def read_everything(self) -> None:
@@ -87,17 +88,19 @@ class Keeper:
             # Between two commits, so that every write is either in what is read or observed.
             await self._read(await self._invocations.writer.between(begin), knowledge)
         self.knowledge = knowledge
-        self._fitted_additions = -1
+        self._fitted_version = -1
+        self._next_fit = 0.0
         self._next_read = time.monotonic() + PAUSES_PER_READ * (time.monotonic() - start)
         await self.fit_documents()
 
     async def take_in(self) -> bool:
         """Take in some of what was observed; whether there was any."""
-        if self._catalog_changed:
-            self._catalog_changed = False
+        if self._catalog_changes != self._catalog_taken_in:
+            changes = self._catalog_changes
             rows = await self._store.fetch("evidence_skills")
             await in_thread(lambda: self.knowledge.describe(rows))
-            self._fitted_additions = -1
+            self._catalog_taken_in = changes
+            self._next_fit = 0.0
             return True
         if not self._events:
             return False
@@ -116,14 +119,12 @@ class Keeper:
 
     async def fit_documents(self) -> bool:
         """Make the documents' indexes anew where they have changed and it is time."""
-        additions = self.knowledge.uses.additions
-        if additions == self._fitted_additions:
-            return False
-        if self._fitted_additions >= 0 and time.monotonic() < self._next_fit:
+        version = self.knowledge.version
+        if version == self._fitted_version or time.monotonic() < self._next_fit:
             return False
         start = time.monotonic()
         await in_thread(self.knowledge.fit_documents)
-        self._fitted_additions = additions
+        self._fitted_version = version
         self._next_fit = time.monotonic() + PAUSES_PER_READ / 4 * (time.monotonic() - start)
         return True
 

@@ -42,8 +42,15 @@ class Knowledge:
         self.gone: set[int] = set()
         self.words = Lexicon(word_terms)
         self.grams = Lexicon(gram_terms)
+        self.described = 0
+        """How often a description was taken in."""
         self.indexes: tuple[LexicalIndex, LexicalIndex] = (self.words.fit(), self.grams.fit())
         self._texts: dict[int, int] = {}
+
+    @property
+    def version(self) -> int:
+        """Another number whenever anything was taken in."""
+        return self.uses.additions + self.described
 
     def text(self, key: UUID, text: str) -> int:
         """The number of a request, new if need be."""
@@ -103,6 +110,7 @@ class Knowledge:
         skill = description.skill
         if self.descriptions.get(skill) != description:
             self.descriptions[skill] = description
+            self.described += 1
             for lexicon in (self.words, self.grams):
                 lexicon.describe(skill, f"{self.uses.names[skill]}\n{description.text}")
 

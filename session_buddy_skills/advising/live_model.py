@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = {"semantic": 32, "static": 2_000}
 """Texts embedded at once: a tenth of a second's work, in which a request has the other core."""
+MUCH = 1.1
+"""By how much the requests have to grow for a fit at once."""
 PAUSES_PER_FIT = 4
 """How many times longer than fitting the pause after it is."""
 
@@ -45,14 +47,15 @@ class LiveModel:
         self._missing: deque[int] = deque()
         self._numbered = 0
         self._described: dict[int, Description] = {}
-        self._fitted_at: tuple[int, int] = (0, 0)
+        self._fitted_to: tuple[int, int] | None = None
+        """How many requests and which version of the knowledge the fit rests on."""
         self._next_fit = 0.0
 
     @property
     def backlog(self) -> int:
-        """Texts that have no vector yet, or one that nothing is fitted to yet."""
+        """Texts that have no vector yet, and one if there is anything that is not fitted yet."""
         waiting = len(self._missing) + len(self.knowledge.text_ids) - self._numbered
-        return waiting + (self._extent()[0] - self._fitted_at[0])
+        return waiting + (self._fitted_to != self._extent())
 
     @property
     def is_caught_up(self) -> bool:
@@ -80,7 +83,7 @@ class LiveModel:
         self.knowledge = knowledge
         self.space.forget_uses()
         self._described = {}
-        self._next_fit = 0.0
+        self._fitted_to = None
 
     async def catch_up(self, may_go_on: Callable[[], bool]) -> bool:
         """Do one piece of what is left; whether there was any.
@@ -164,21 +167,19 @@ class LiveModel:
         return found
 
     def _extent(self) -> tuple[int, int]:
-        """How many requests have vectors, and how much was used for them."""
-        return len(self.space.texts), self.knowledge.uses.additions
+        return len(self.space.texts), self.knowledge.version
 
     async def _fit(self) -> bool:
+        """Fit to what there is, where that is other than before and it is time."""
         extent = self._extent()
-        described = len(self._described)
-        if (extent == self._fitted_at and self._next_fit > 0) or not described:
-            self._fitted_at = extent
+        if extent == self._fitted_to:
             return False
-        much = extent[0] > 1.1 * self._fitted_at[0]
-        if not much and time.monotonic() < self._next_fit:
+        grown = self._fitted_to is None or extent[0] > MUCH * self._fitted_to[0]
+        if not grown and time.monotonic() < self._next_fit:
             return False
         start = time.monotonic()
         await in_thread(self._fit_all)
-        self._fitted_at = extent
+        self._fitted_to = extent
         self._next_fit = time.monotonic() + PAUSES_PER_FIT * (time.monotonic() - start)
         return True
 

@@ -44,6 +44,12 @@ class Finder:
         self._path = index_path(settings.database_path, embedder.model)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the index holds everything, where there has to be one."""
+        rows = len(self._space.texts)
+        return rows < self._index_from or self._indexed == rows
+
+    @property
     def asks_database(self) -> bool:
         """Whether the database has to be asked which requests are near."""
         return self._in_database and self._indexed > 0
@@ -64,9 +70,9 @@ class Finder:
 
     async def extend(self, knowledge: Knowledge) -> bool:
         """Take some more requests into the index, where one is needed; whether there were any."""
-        rows = len(self._space.texts)
-        if rows < self._index_from or self._indexed == rows:
+        if self.is_complete:
             return False
+        rows = len(self._space.texts)
         if self._in_database:
             return self._extend_in_database(knowledge, rows)
         if self._index is None:

@@ -148,7 +148,8 @@ class Recommender:
         steps = await self._after(last) if last else {}
         bounds = lower_bounds(numbered(steps, knowledge), len(knowledge.uses.names))
         context = Context(after=last, next_steps=steps)
-        chosen = best(bounds, knowledge, knowledge.gone, request.limit or DEFAULT_LIMIT)
+        found = np.where(bounds > 0, bounds, -np.inf)
+        chosen = best(found, knowledge, knowledge.gone, request.limit or DEFAULT_LIMIT)
         fit = Fit(bounds, None, 1.0)
         items = [
             explained(skill, float(bounds[skill]), knowledge, fit, context, None)

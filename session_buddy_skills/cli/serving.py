@@ -11,7 +11,7 @@ import anyio
 
 from session_buddy_skills.errors import AddressError
 from session_buddy_skills.service import Service, open_service
-from session_buddy_skills.settings import Settings
+from session_buddy_skills.settings import Settings, one_thread_for_arrays
 
 logger = logging.getLogger("session_buddy_skills")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -21,6 +21,7 @@ GRACE_SECONDS = 5
 async def serve_stdio(settings: Settings) -> None:
     """Answer MCP on standard input and output until the input ends or SIGTERM or SIGINT comes."""
     _log_to_stderr(settings)
+    one_thread_for_arrays()
     async with open_service(settings) as service, anyio.create_task_group() as tasks:
         from session_buddy_skills.app import build_app
 
@@ -37,6 +38,7 @@ async def serve_http(settings: Settings) -> None:
     """
     _log_to_stderr(settings)
     listener = _listen(settings.host, settings.port)
+    one_thread_for_arrays()
     async with open_service(settings) as service:
         import uvicorn
 

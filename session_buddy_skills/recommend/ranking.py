@@ -17,6 +17,7 @@ Vectors = NDArray[np.float32]
 
 SUCCESS_WEIGHT = 0.1
 """The share of a score that is lost where nothing is known to succeed."""
+LEAST_SCORE = 0.01
 STEP_WEIGHT = 0.1
 """How much what usually comes next says, where the session has done something."""
 
@@ -93,10 +94,14 @@ def semantic_fit(meaning: Meaning, pairs: Pairs, words: Vectors, grams: Vectors)
 
 
 def lexical_fit(words: Vectors, grams: Vectors) -> Fit:
-    """Fuse both BM25 scores; where no word is known, nothing fits."""
-    found = bool(words.any())
-    scores = fuse([(0.5, words), (0.5, grams)]) if found else np.zeros(len(words))
-    return Fit(scores, None, 1.0 if found else 0.0)
+    """Fuse both BM25 scores; where not even a part of a word is known, nothing fits."""
+    known = (words > 0) | (grams > 0)
+    if not known.any():
+        return Fit(np.zeros(len(words)), None, 0.0)
+    fused = fuse([(0.5, words), (0.5, grams)])
+    # The least of those that are known is still more than nothing.
+    scores = np.where(known, np.maximum(fused, LEAST_SCORE), 0.0)
+    return Fit(scores, None, 1.0 if words.any() else 0.5)
 
 
 def final_scores(

@@ -72,6 +72,9 @@ class VectorIndex:
     def add(self, text_ids: Sequence[UUID], vectors: Vectors) -> None:
         """Add (n, d) vectors of texts that are not there yet."""
         keys = np.array([index_key(one) for one in text_ids], np.uint64)
+        # Of two in the index of another process's making the first stays.
+        new = ~np.asarray(self._index.contains(keys), bool)
+        keys, vectors = keys[new], vectors[new]
         for start in range(0, len(keys), LOCKED_ROWS):
             stop = start + LOCKED_ROWS
             with self._turn:

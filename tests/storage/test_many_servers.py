@@ -152,6 +152,8 @@ def test_many_servers_start_at_once_on_an_empty_database(new_settings: NewSettin
         (1,),
         (2,),
         (3,),
+        (4,),
+        (5,),
     ]
 
 
