@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import numpy as np
 import psutil
 from fastmcp import Client
@@ -27,6 +28,7 @@ from fastmcp import Client
 from benchmarks.figures import Figure, p50, p99
 from benchmarks.recommend import DATA, link_models, ready, uses
 from session_buddy_skills.advising.live_model import LiveModel
+from session_buddy_skills.embeddings.choosing import load_onnx
 from session_buddy_skills.models import BatchRequest, checked
 from session_buddy_skills.recommendations import RecommendRequest
 from session_buddy_skills.service import Service, open_service
@@ -66,11 +68,14 @@ async def fill(settings: Settings, count: int) -> None:
                 chunk = []
         if chunk:
             await service.record_invocations(checked(BatchRequest, invocations=chunk))
+    if count > MADE_UP_FROM:
+        await make_up_vectors(settings, count)
 
 
-async def make_up_vectors(settings: Settings, count: int, model: LiveModel) -> None:
+async def make_up_vectors(settings: Settings, count: int) -> None:
     """Keep vectors for the recorded queries that lie around real ones."""
-    real = model.embedder.embed([use.query for use in uses("dev.csv")])
+    embedder = await load_onnx(settings)
+    real = embedder.embed([use.query for use in uses("dev.csv")])
     chance = np.random.default_rng(0)
     database, _ = await open_migrated(settings)
     store = EvidenceStore(database)
@@ -80,26 +85,28 @@ async def make_up_vectors(settings: Settings, count: int, model: LiveModel) -> N
         made = near + chance.normal(0, NOISE, near.shape).astype(np.float32)
         made /= np.linalg.norm(made, axis=1, keepdims=True)
         ids = [query_id(query) for query in some]
-        await store.keep_embeddings(ids, model.embedder.model, made)
+        await store.keep_embeddings(ids, embedder.model, made)
     await database.close()
 
 
 async def server_memory(settings: Settings) -> float:
-    """Megabytes of `serve` with the model, once it has answered."""
+    """Mebibytes of `serve` with the model, once it has answered."""
     variables = {"data_dir": str(settings.data_dir), "embedder": settings.embedder}
     environment = os.environ | {f"{PREFIX}{name.upper()}": one for name, one in variables.items()}
     command = [sys.executable, "-m", "session_buddy_skills", "serve", "--port", "0"]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     try:
-        url = process.stderr.readline().split("MCP on ")[1].split(",")[0]
+        url = (await process.stderr.readline()).decode().split("MCP on ")[1].split(",")[0]
         async with Client(url) as client:
             await ready(client)
             await client.call_tool("recommend_skills", {"user_query": "run the tests"})
-            return psutil.Process(process.pid).memory_info().rss / 1e6
+            return float(psutil.Process(process.pid).memory_info().rss / 2**20)
     finally:
         process.terminate()
-        process.communicate()
+        await process.communicate()
 
 
 async def caught_up(service: Service) -> LiveModel:
@@ -126,10 +133,10 @@ async def measure(embedder: str, count: int) -> list[Figure]:
         async with open_service(settings) as service:
             model = await caught_up(service)
             bare = process.memory_info().rss / 1e6
-        await fill(settings, count)
-        if count > MADE_UP_FROM:
-            await make_up_vectors(settings, count, model)
         del model
+        # Elsewhere, so that what writing takes is not in this process's memory.
+        filling = [sys.executable, "-m", "benchmarks.recommend_speed", "--fill", folder]
+        await anyio.run_process([*filling, f"{embedder}-{count}"])
         since = time.perf_counter()
         async with open_service(settings) as service:
             model = await caught_up(service)
@@ -140,7 +147,7 @@ async def measure(embedder: str, count: int) -> list[Figure]:
             if count <= MADE_UP_FROM:
                 figures.append(Figure(f"{name}: embedded", count / seconds, "/s"))
             if served is not None:
-                figures.append(Figure(f"{embedder}: a server without queries", served, "MB"))
+                figures.append(Figure(f"{embedder}: a server without queries", served, "MiB"))
             figures.append(Figure(f"{name}: memory for them", held - bare, "MB"))
     return figures
 
@@ -198,14 +205,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommend_speed")
     parser.add_argument("runs", nargs="*", help="such as onnx-20000; all by default")
     parser.add_argument("--here", action="store_true", help="in this process, as JSON")
+    parser.add_argument("--fill", help="only fill the database in this folder")
     options = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"skipped: {DATA} is not there")
     missed = False
     for run in options.runs or [f"{embedder}-{count}" for embedder, count in RUNS]:
+        embedder, _, size = run.rpartition("-")
+        if options.fill:
+            asyncio.run(fill(Settings.load(data_dir=options.fill, embedder=embedder), int(size)))
+            continue
         if options.here:
-            embedder, _, count = run.rpartition("-")
-            figures = asyncio.run(measure(embedder, int(count)))
+            figures = asyncio.run(measure(embedder, int(size)))
             print(json.dumps([vars(figure) for figure in figures]))
             continue
         command = [sys.executable, "-m", "benchmarks.recommend_speed", "--here", run]

@@ -166,7 +166,8 @@ class Upkeep:
             await model.load()
         except SkillsError as error:
             level = logging.INFO if choice.optional else logging.WARNING
-            logger.log(level, "%s cannot be used: %s", choice.name, error)
+            if str(error) != self._note:  # two that need the same model are told of once
+                logger.log(level, "%s cannot be used: %s", choice.name, error)
             self._note = str(error)
             return False
         self._note = None

@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-if find_spec("onnxruntime"):
-    # usearch before onnxruntime crashes the process (2.26.6 and 1.32.0).
-    import onnxruntime  # noqa: F401
-from usearch.index import Index
+if TYPE_CHECKING:
+    from usearch.index import Index
 
 logger = logging.getLogger(__name__)
 Vectors = NDArray[np.float32]
@@ -101,6 +100,12 @@ class VectorIndex:
             draft.unlink(missing_ok=True)
 
     def _new(self) -> Index:
+        # Imported at first need, since most databases never have so many queries.
+        if find_spec("onnxruntime"):
+            # usearch before onnxruntime crashes the process (2.26.6 and 1.32.0).
+            import onnxruntime  # noqa: F401
+        from usearch.index import Index
+
         return Index(
             ndim=self._dimensions,
             metric="ip",

@@ -26,7 +26,10 @@ ORDER BY text_id
 ON CONFLICT DO NOTHING;
 
 -- name: index_embeddings
-SELECT index_skill_embeddings($name, $model, $dimensions);
+SELECT index_skill_embeddings($name, $model, CAST($dimensions AS INTEGER));
 
 -- name: nearest_texts
-SELECT text_id FROM nearest_skill_texts($model, $dimensions, $vector, $count);
+SELECT text_id
+FROM nearest_skill_texts(
+    $model, CAST($dimensions AS INTEGER), CAST($vector AS REAL[]), CAST($count AS INTEGER)
+);
