@@ -193,15 +193,14 @@ def _sentence(
     context: Context,
 ) -> str:
     parts = []
-    used = next(
-        (one for one in evidence if one.kind == "past_use" and one.outcome != "failed"), None
-    )
-    if used is not None and used.query:
-        parts.append(f"it completed a request like this one (“{_short(used.query)}”)")
+    done = [one for one in evidence if one.kind == "past_use" and one.outcome != "failed"]
+    if done and done[0].query:
+        near = f"“{_short(done[0].query)}” (cosine {done[0].similarity:.2f})"
+        parts.append(f"of the requests that it completed the nearest is {near}")
     elif any(one.kind == "description" for one in evidence):
-        parts.append("its description is like the request")
+        parts.append("it has completed no request like this, and goes by its description")
     else:
-        parts.append("its name and the words of its past requests are like the request")
+        parts.append("it goes by the words of its name and of what it completed")
     if tally.settled:
         parts.append(f"{tally.completed} of {tally.settled} runs{where} completed")
     else:

@@ -110,15 +110,13 @@ class LiveModel:
         self._numbered = known
 
     def _add(self, ids: Sequence[UUID], vectors: Vectors) -> None:
-        numbers = [self.knowledge.number_of(one) for one in ids]
-        new = [
-            (number, place)
-            for place, number in enumerate(numbers)
-            if number is not None and number not in self.space
-        ]
+        new: dict[int, int] = {}
+        for place, one in enumerate(ids):
+            number = self.knowledge.number_of(one)
+            if number is not None and number not in self.space:
+                new[number] = place
         if new:
-            texts, places = zip(*new, strict=True)
-            self.space.add(list(texts), vectors[list(places)])
+            self.space.add(list(new), vectors[list(new.values())])
 
     async def _embed_missing(self) -> None:
         count = min(len(self._missing), BATCH[self.embedder.mode])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import Knowledge
@@ -80,7 +81,12 @@ class Finder:
             await in_thread(self._index.load)
             self._saved = len(self._index)
         stop = min(rows, self._indexed + ADDED_AT_ONCE)
-        await in_thread(lambda: self._add(knowledge, stop))
+        try:
+            await in_thread(lambda: self._add(knowledge, stop))
+        except StorageError as error:
+            logger.error("requests from the %d. on are found by scanning: %s", self._indexed, error)
+            self._index_from = sys.maxsize
+            return False
         if self._indexed == rows and rows > SAVED_AFTER_GROWTH * self._saved:
             await self.save()
         return True

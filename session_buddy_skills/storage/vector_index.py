@@ -16,6 +16,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from session_buddy_skills.errors import StorageError
+
 if TYPE_CHECKING:
     from usearch.index import Index
 
@@ -69,15 +71,22 @@ class VectorIndex:
             self._index = self._new()
 
     def add(self, text_ids: Sequence[UUID], vectors: Vectors) -> None:
-        """Add (n, d) vectors of texts that are not there yet."""
+        """Add (n, d) vectors of texts that are not there yet.
+
+        Raises:
+            StorageError: it does not take them.
+        """
         keys = np.array([index_key(one) for one in text_ids], np.uint64)
         # Of two in the index of another process's making the first stays.
         new = ~np.asarray(self._index.contains(keys), bool)
         keys, vectors = keys[new], vectors[new]
         for start in range(0, len(keys), LOCKED_ROWS):
             stop = start + LOCKED_ROWS
-            with self._turn:
-                self._index.add(keys[start:stop], vectors[start:stop], threads=1)
+            try:
+                with self._turn:
+                    self._index.add(keys[start:stop], vectors[start:stop], threads=1)
+            except (RuntimeError, MemoryError) as error:
+                raise StorageError(f"the index {self._path} takes no vectors: {error}") from error
             time.sleep(PAUSE_SECONDS)
 
     def nearest(self, vector: Vectors, count: int) -> list[int]:

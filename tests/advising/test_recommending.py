@@ -53,7 +53,10 @@ async def test_a_description_is_enough_to_begin_with(described: Service, embedde
     assert first.evidence[0].kind == "description"
     assert first.completion_rate is None
     assert first.completed is False
-    assert first.reason == "Its description is like the request; no run of it has ended yet."
+    assert first.reason == (
+        "It has completed no request like this, and goes by its description; "
+        "no run of it has ended yet."
+    )
     assert 0 <= first.score <= 1
 
 

@@ -92,9 +92,9 @@ FROM skill_embedding
 WHERE model = $model AND text_id IN (SELECT unnest(CAST($text_ids AS UUID[])));
 
 -- name: insert_embeddings
--- Two lists of equal length.
+-- Two lists of equal length; of a text that comes twice one is taken.
 INSERT INTO skill_embedding (text_id, model, embedding)
-SELECT text_id, $model, embedding
+SELECT DISTINCT ON (text_id) text_id, $model, embedding
 FROM (
     SELECT
         unnest(CAST($text_ids AS UUID[])) AS text_id,
