@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,9 +162,8 @@ def _description_cosine(skill: int, fit: Fit) -> float | None:
     return round(float(fit.described[skill]), 6)
 
 
-def _median(durations: Iterable[float]) -> float | None:
-    seconds = list(durations)
-    return float(np.median(seconds)) if seconds else None
+def _median(durations: Sequence[float]) -> float | None:
+    return float(np.median(np.array(durations))) if durations else None
 
 
 def _best_phase(knowledge: Knowledge, skill: int) -> str | None:

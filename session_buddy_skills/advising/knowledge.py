@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import numpy as np
+
+from session_buddy_skills.recommend.columns import Column
 from session_buddy_skills.recommend.lexical import LexicalIndex, Lexicon
 from session_buddy_skills.recommend.terms import gram_terms, readable_name, word_terms
 from session_buddy_skills.recommend.uses import Uses
 from session_buddy_skills.storage.database import Row
+from session_buddy_skills.storage.vector_index import text_key
 
 TEXT_CHARS = 4_000
 """How much of a request is looked at."""
+LOW = 2**64 - 1
 PREVIEW_CHARS = 200
 """How much of a past request is shown as evidence."""
 SOURCES = ("project", "personal", "plugin", "command", "registered")
@@ -37,7 +42,9 @@ class Knowledge:
     def __init__(self) -> None:
         self.uses = Uses()
         self.previews: list[str] = []
-        self.text_ids: list[UUID] = []
+        self._high: Column[np.uint64] = Column(np.uint64)
+        self._low: Column[np.uint64] = Column(np.uint64)
+        """The ids of requests, in halves: as objects they would take ten times the room."""
         self.descriptions: dict[int, Description] = {}
         self.gone: set[int] = set()
         self.words = Lexicon(word_terms)
@@ -46,6 +53,7 @@ class Knowledge:
         """How often a description was taken in."""
         self.indexes: tuple[LexicalIndex, LexicalIndex] = (self.words.fit(), self.grams.fit())
         self._texts: dict[int, int] = {}
+        """Requests by their `text_key`."""
 
     @property
     def version(self) -> int:
@@ -54,15 +62,27 @@ class Knowledge:
 
     def text(self, key: UUID, text: str) -> int:
         """The number of a request, new if need be."""
-        number = self._texts.setdefault(key.int, len(self.text_ids))
-        if number == len(self.text_ids):
-            self.text_ids.append(key)
+        number = self._texts.setdefault(text_key(key), len(self._low))
+        if number == len(self._low):
+            self._high.append(key.int >> 64)
+            self._low.append(key.int & LOW)
             self.previews.append(text[:PREVIEW_CHARS])
         return number
 
+    def __len__(self) -> int:
+        return len(self._low)
+
+    def text_id(self, number: int) -> UUID:
+        """The id of a request."""
+        return UUID(int=int(self._high.values[number]) << 64 | int(self._low.values[number]))
+
+    def number_by_key(self, key: int) -> int | None:
+        """The request of that `text_key`."""
+        return self._texts.get(key)
+
     def number_of(self, key: UUID) -> int | None:
         """The number of a request that is known."""
-        return self._texts.get(key.int)
+        return self._texts.get(text_key(key))
 
     def relate(self, key: UUID, text: str, skill: int, completed: int, failed: int) -> int:
         """Count uses of a skill for a request, and answer with the request's number.
@@ -80,7 +100,8 @@ class Knowledge:
         other = Knowledge()
         for name in self.uses.names:
             other.uses.skill(name)
-        other.text_ids, other.previews, other._texts = self.text_ids, self.previews, self._texts
+        other._high, other._low, other._texts = self._high, self._low, self._texts
+        other.previews = self.previews
         return other
 
     def name_alone(self, name: str) -> int:

@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 BATCH = {"semantic": 32, "static": 2_000}
 """Texts embedded at once: a tenth of a second's work, in which a request has the other core."""
+RELEASED_FROM = 50_000
+"""Vectors that were read from which on the database's own memory of them is given back."""
 MUCH = 1.1
 """By how much the requests have to grow for a fit at once."""
 PAUSES_PER_FIT = 4
@@ -47,6 +49,8 @@ class LiveModel:
         self._missing: deque[int] = deque()
         self._numbered = 0
         self._described: dict[int, Description] = {}
+        self._loaded: dict[UUID, Vectors] = {}
+        """Vectors of descriptions and names that were kept, until they are taken in."""
         self._fitted_to: tuple[int, int] | None = None
         """How many requests and which version of the knowledge the fit rests on."""
         self._next_fit = 0.0
@@ -54,13 +58,13 @@ class LiveModel:
     @property
     def backlog(self) -> int:
         """Texts that have no vector yet, and one if there is anything that is not fitted yet."""
-        waiting = len(self._missing) + len(self.knowledge.text_ids) - self._numbered
+        waiting = len(self._missing) + len(self.knowledge) - self._numbered
         return waiting + (self._fitted_to != self._extent())
 
     @property
     def is_caught_up(self) -> bool:
         """Whether it knows as good as everything."""
-        return self.backlog <= max(BATCH["semantic"], len(self.knowledge.text_ids) // 100)
+        return self.backlog <= max(BATCH["semantic"], len(self.knowledge) // 100)
 
     async def load(self) -> None:
         """Take in the vectors that are kept, and find out which are missing.
@@ -71,16 +75,22 @@ class LiveModel:
         """
         background = await in_thread(lambda: self.embedder.embed(BACKGROUND))
         self.space = Space(self.embedder.dimensions, background)
-        self.finder = Finder(self._settings, self._store, self.embedder, self.space)
+        self.finder = Finder(self._settings, self._store, self.embedder, self.space, self.knowledge)
+        descriptions = self.knowledge.descriptions.values()
+        wanted = {query_id(text) for one in descriptions for text in (one.text, one.name)}
         async for ids, vectors in self._store.embeddings(
             self.embedder.model, self.embedder.dimensions
         ):
             self._add(ids, vectors)
+            self._loaded |= {one: vectors[n] for n, one in enumerate(ids) if one in wanted}
         self._number()
+        # The database keeps in memory what it has read once.
+        if len(self.space.texts) > RELEASED_FROM:
+            await self._store.database.release_memory()
 
     def use(self, knowledge: Knowledge) -> None:
         """Go on with knowledge that was read anew; requests keep their numbers."""
-        self.knowledge = knowledge
+        self.knowledge = self.finder.knowledge = knowledge
         self.space.forget_uses()
         self._described = {}
         self._fitted_to = None
@@ -99,11 +109,11 @@ class LiveModel:
             else:
                 await anyio.sleep(0.002)
             return True
-        return await self._fit() or await self.finder.extend(self.knowledge)
+        return await self._fit() or await self.finder.extend()
 
     def _number(self) -> None:
         """Requests that came since: those without a vector are missing."""
-        known = len(self.knowledge.text_ids)
+        known = len(self.knowledge)
         self._missing.extend(
             number for number in range(self._numbered, known) if number not in self.space
         )
@@ -120,7 +130,7 @@ class LiveModel:
 
     async def _embed_missing(self) -> None:
         count = min(len(self._missing), BATCH[self.embedder.mode])
-        batch = [self.knowledge.text_ids[self._missing[place]] for place in range(count)]
+        batch = [self.knowledge.text_id(self._missing[place]) for place in range(count)]
         keys = {"query_ids": [str(one) for one in batch]}
         rows = await self._store.fetch("query_texts", keys)
         # Texts of like length together: a batch is padded to its longest.
@@ -150,18 +160,21 @@ class LiveModel:
         return True
 
     async def _vectors_of(self, texts: list[str]) -> dict[str, Vectors]:
-        """The vectors of texts, made and kept where they are not."""
-        ids = {query_id(text): text for text in texts}
-        model, dimensions = self.embedder.model, self.embedder.dimensions
-        kept = await self._store.embeddings_of(list(ids), model, dimensions)
-        found = {ids[key]: vector for key, vector in kept.items()}
+        """The vectors of texts, made and kept where they were not at the start.
+
+        Looking some up would have the database read them all.
+        """
+        ids = {text: query_id(text) for text in texts}
+        found = {text: self._loaded[ids[text]] for text in texts if ids[text] in self._loaded}
         missing = sorted((text for text in texts if text not in found), key=len)
         size = BATCH[self.embedder.mode]
         for start in range(0, len(missing), size):
             some = missing[start : start + size]
             made = await in_thread(partial(self.embedder.embed, some))
-            await self._store.keep_embeddings([query_id(text) for text in some], model, made)
+            keys = [ids[text] for text in some]
+            await self._store.keep_embeddings(keys, self.embedder.model, made)
             found |= dict(zip(some, made, strict=True))
+        self._loaded = {}
         return found
 
     def _extent(self) -> tuple[int, int]:

@@ -8,13 +8,14 @@ import sys
 from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import Knowledge
+from session_buddy_skills.advising.memory import give_back
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.embeddings.embedder import Embedder, Vectors
 from session_buddy_skills.errors import StorageError
 from session_buddy_skills.recommend.space import Neighbours, Space
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
-from session_buddy_skills.storage.vector_index import VectorIndex, index_key, index_path
+from session_buddy_skills.storage.vector_index import VectorIndex, index_path, text_key
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +29,20 @@ class Finder:
     """Answers from all vectors of one model, however many there are."""
 
     def __init__(
-        self, settings: Settings, store: EvidenceStore, embedder: Embedder, space: Space
+        self,
+        settings: Settings,
+        store: EvidenceStore,
+        embedder: Embedder,
+        space: Space,
+        knowledge: Knowledge,
     ) -> None:
+        self.knowledge = knowledge
         self._index_from = settings.index_from
         self._store = store
         self._embedder = embedder
         self._space = space
         self._indexed = 0
         """Rows that the index holds, which are the first."""
-        self._numbers: dict[int, int] = {}
-        """Requests by their key in the index."""
         self._saved = 0
         self._index: VectorIndex | None = None
         self._building: asyncio.Task[None] | None = None
@@ -66,29 +71,30 @@ class Finder:
         """The same, where the database holds the index."""
         start = self._indexed
         found = await self._store.nearest_texts(self._embedder.model, vector, NEIGHBOURS)
-        keys = [index_key(one) for one in found]
+        keys = [text_key(one) for one in found]
         return await in_thread(lambda: self._known(vector, keys, start))
 
-    async def extend(self, knowledge: Knowledge) -> bool:
+    async def extend(self) -> bool:
         """Take some more requests into the index, where one is needed; whether there were any."""
         if self.is_complete:
             return False
         rows = len(self._space.texts)
         if self._in_database:
-            return self._extend_in_database(knowledge, rows)
+            return self._extend_in_database(rows)
         if self._index is None:
             self._index = VectorIndex(self._embedder.dimensions, self._path)
             await in_thread(self._index.load)
             self._saved = len(self._index)
         stop = min(rows, self._indexed + ADDED_AT_ONCE)
         try:
-            await in_thread(lambda: self._add(knowledge, stop))
+            await in_thread(lambda: self._add(stop))
         except StorageError as error:
             logger.error("requests from the %d. on are found by scanning: %s", self._indexed, error)
             self._index_from = sys.maxsize
             return False
         if self._indexed == rows and rows > SAVED_AFTER_GROWTH * self._saved:
             await self.save()
+            await in_thread(give_back)
         return True
 
     async def save(self) -> None:
@@ -97,12 +103,12 @@ class Finder:
             await in_thread(self._index.save)
             self._saved = len(self._index)
 
-    def _extend_in_database(self, knowledge: Knowledge, rows: int) -> bool:
+    def _extend_in_database(self, rows: int) -> bool:
         if self._building is None:
             self._building = asyncio.create_task(self._build_in_database())
         if not self._building.done() or self._building.exception() is not None:
             return False
-        self._number(knowledge, rows)
+        self._cover(rows)
         return True
 
     async def _build_in_database(self) -> None:
@@ -112,22 +118,22 @@ class Finder:
             logger.warning("requests are found by looking at all: %s", error)
             raise
 
-    def _add(self, knowledge: Knowledge, stop: int) -> None:
+    def _add(self, stop: int) -> None:
         assert self._index is not None  # noqa: S101 - made by the caller
         texts = self._space.texts.values[self._indexed : stop].tolist()
-        ids: list[UUID] = [knowledge.text_ids[text] for text in texts]
+        ids: list[UUID] = [self.knowledge.text_id(text) for text in texts]
         new = [place for place, one in enumerate(ids) if one not in self._index]
         if new:
             vectors = self._space.rows_of([texts[place] for place in new])
             self._index.add([ids[place] for place in new], vectors)
-        self._number(knowledge, stop)
+        self._cover(stop)
 
-    def _number(self, knowledge: Knowledge, stop: int) -> None:
-        for text in self._space.texts.values[self._indexed : stop].tolist():
-            self._numbers[index_key(knowledge.text_ids[text])] = text
+    def _cover(self, stop: int) -> None:
         self._indexed = stop
         self._space.blocks.shrink(stop)
 
     def _known(self, vector: Vectors, keys: list[int], start: int) -> Neighbours:
-        texts = [self._numbers[key] for key in keys if key in self._numbers]
+        numbers = (self.knowledge.number_by_key(key) for key in keys)
+        # Texts of descriptions are indexed as well, in PostgreSQL, and those of other servers.
+        texts = [one for one in numbers if one is not None and one in self._space]
         return self._space.near(vector, texts, start)

@@ -20,7 +20,7 @@ from session_buddy_skills.advising.explaining import (
     numbered,
     scored,
 )
-from session_buddy_skills.advising.knowledge import Knowledge
+from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
@@ -70,7 +70,7 @@ class Recommender:
 
     async def recommend(self, request: RecommendRequest) -> Recommendations:
         """The skills that fit a request, best first."""
-        await self.upkeep.loaded.wait()
+        await self.upkeep.until_loaded()
         knowledge, model = self.upkeep.knowledge, self.upkeep.model
         context = await self._context(request)
         text = (request.user_query or "")[:QUERY_CHARS]
@@ -107,7 +107,7 @@ class Recommender:
 
     async def similar(self, request: SimilarRequest) -> SimilarSkills:
         """The skills that are like one."""
-        await self.upkeep.loaded.wait()
+        await self.upkeep.until_loaded()
         knowledge, model = self.upkeep.knowledge, self.upkeep.model
         number = knowledge.uses.numbers.get(request.skill_name)
         fitted = model.space.fitted.discriminant if model else None
@@ -142,7 +142,7 @@ class Recommender:
 
     async def next_steps(self, request: NextRequest) -> Recommendations:
         """What usually comes next and works, after what the session did last."""
-        await self.upkeep.loaded.wait()
+        await self.upkeep.until_loaded()
         knowledge = self.upkeep.knowledge
         last = await self._last_step(request.session_id)
         steps = await self._after(last) if last else {}
@@ -181,7 +181,7 @@ class Recommender:
             if not model.finder.asks_database:
                 # In one go: each crossing into a thread costs as much as a search.
                 return await in_thread(lambda: _embedded_and_ranked(text, knowledge, model))
-            vector = (await in_thread(lambda: model.embedder.embed([text])))[0]
+            vector = (await in_thread(lambda: model.embedder.embed([text[:TEXT_CHARS]])))[0]
             near = await model.finder.near_by_database(vector)
             return await in_thread(lambda: _ranked(text, knowledge, model, vector, near))
         except (EmbedderError, StorageError) as error:
@@ -236,7 +236,7 @@ def _gated(
 
 
 def _embedded_and_ranked(text: str, knowledge: Knowledge, model: LiveModel) -> tuple[Fit, Pairs]:
-    vector = model.embedder.embed([text])[0]
+    vector = model.embedder.embed([text[:TEXT_CHARS]])[0]
     return _ranked(text, knowledge, model, vector, model.finder.near(vector))
 
 

@@ -12,8 +12,10 @@ from session_buddy_skills.advising.keeper import Keeper
 from session_buddy_skills.advising.knowledge import Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.log import RecommendationLog
+from session_buddy_skills.advising.memory import give_back
+from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.embeddings.choosing import Choice, choices
-from session_buddy_skills.errors import EmbedderError, SkillsError
+from session_buddy_skills.errors import EmbedderError, SkillsError, StorageError
 from session_buddy_skills.results import EmbeddingHealth
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
@@ -27,6 +29,8 @@ POLL_SECONDS = 5.0
 """How often other servers' writes are looked for, where there may be other servers."""
 RETRY_SECONDS = 2.0
 CANCEL_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 10.0
+"""How long a request waits for the record to be read, at the start."""
 
 
 class Upkeep:
@@ -50,6 +54,7 @@ class Upkeep:
         """Whether the next model has come into use, or been given up."""
         self._preparing = True
         self._note: str | None = None
+        self._trouble = ""
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -70,6 +75,18 @@ class Upkeep:
             embedding_backlog=max(backlog, int(self._preparing)),
             embedding_note=self._note,
         )
+
+    async def until_loaded(self) -> None:
+        """Wait until what is recorded has been read.
+
+        Raises:
+            StorageError: it could not be read, or takes long.
+        """
+        with anyio.move_on_after(LONGEST_WAIT_SECONDS):
+            await self.loaded.wait()
+            return
+        reason = self._trouble or "it takes long"
+        raise StorageError(f"what is recorded has not been read yet ({reason}); ask again later.")
 
     def start(self) -> None:
         """Begin to keep in step."""
@@ -108,6 +125,7 @@ class Upkeep:
                         await self._read_everything()
             except SkillsError as error:
                 logger.error("recommendations are not in step with the record: %s", error)
+                self._trouble = str(error)
                 did = False
                 await anyio.sleep(RETRY_SECONDS)
             if not did:
@@ -139,14 +157,17 @@ class Upkeep:
         except EmbedderError as error:
             logger.error("the model %s is not used further: %s", model.embedder.model, error)
             self._note = str(error)
-            self.model = None if self.model is model else self.model
-            self._next_model = None
-            self._settled.set()
+            if self._next_model is model:
+                self._next_model = None
+                self._settled.set()
+            else:
+                self.model = None
             return True
         if model is self._next_model and model.is_caught_up:
             logger.info("recommendations come from the model %s", model.embedder.model)
             self.model, self._next_model = model, None
             self._settled.set()
+            await in_thread(give_back)
         return did
 
     async def _prepare(self) -> None:

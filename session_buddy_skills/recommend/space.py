@@ -73,7 +73,8 @@ class Space:
         self._plain = self._names = self.descriptions
         """Descriptions and names apart."""
         self.fitted = Fitted(None, Gate(-np.inf, 1.0), 0.0)
-        self._rows: dict[int, int] = {}
+        self._rows: Column[np.int32] = Column(np.int32)
+        """The row of each request, or -1."""
         self._skill_of: Column[np.int32] = Column(np.int32)
         """A skill that completed the request of each row, or -1."""
         self._counted = np.zeros(0, np.float32)
@@ -81,31 +82,33 @@ class Space:
         self._background = background
 
     def __contains__(self, text: int) -> bool:
-        return text in self._rows
+        return text < len(self._rows) and self._rows.values[text] >= 0
 
     def add(self, texts: list[int], vectors: Vectors) -> None:
         """Take in requests that are not there yet."""
         first = len(self.blocks)
         self.blocks.extend(vectors)
+        while len(self._rows) <= max(texts, default=-1):
+            self._rows.append(-1)
         for row, text in enumerate(texts, first):
-            self._rows[text] = row
+            self._rows.values[text] = row
             self._skill_of.append(-1)
             self.texts.append(text)
 
     def rows_of(self, texts: list[int]) -> Vectors:
         """(n, d) of the vectors of requests."""
-        return self.blocks.rows(np.array([self._rows[text] for text in texts], np.intp))
+        return self.blocks.rows(self._rows.values[np.array(texts, np.intp)])
 
     def weigh(self, pairs: Pairs) -> None:
         """Bring the moments into step with the weights of the pairs, which have only grown."""
         counted = np.zeros(len(pairs.good), np.float32)
         counted[: len(self._counted)] = self._counted
         ahead = np.flatnonzero(pairs.good > counted)
-        known = [
-            (pair, self._rows[text]) for pair in ahead if (text := pairs.text[pair]) in self._rows
-        ]
-        for start in range(0, len(known), BLOCK_ROWS):
-            some, rows = np.array(known[start : start + BLOCK_ROWS]).T
+        ahead = ahead[pairs.text[ahead] < len(self._rows)]
+        rows_of = self._rows.values[pairs.text[ahead]]
+        ahead, rows_of = ahead[rows_of >= 0], rows_of[rows_of >= 0]
+        for start in range(0, len(ahead), BLOCK_ROWS):
+            some, rows = ahead[start : start + BLOCK_ROWS], rows_of[start : start + BLOCK_ROWS]
             skills = pairs.skill[some].astype(np.intp)
             weights = (pairs.good[some] - counted[some]).astype(np.float64)
             self._skill_of.values[rows] = skills
@@ -150,7 +153,7 @@ class Space:
     def near(self, vector: Vectors, texts: list[int], start: int) -> Neighbours:
         """The cosine of some requests, and of every one from row `start` on, with a vector."""
         all_texts = self.texts.values
-        rows = np.array([self._rows[text] for text in texts], np.intp)
+        rows = self._rows.values[np.array(texts, np.intp)]
         later = self.blocks.products(vector[None], start)[0][: max(0, len(all_texts) - start)]
         found = np.concatenate([self.blocks.rows(rows) @ vector, later])
         return np.concatenate([all_texts[rows], all_texts[start:]]), found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -46,13 +47,14 @@ class Uses:
         self.numbers: dict[str, int] = {}
         self.tallies: defaultdict[tuple[str, str], dict[int, Tally]] = defaultdict(dict)
         """By kind ("", "phase", "project", "user") and value, then by skill."""
-        self.durations: defaultdict[int, list[float]] = defaultdict(list)
-        self._pair_numbers: dict[int, int] = {}
+        self.durations: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
+        """Seconds, by skill."""
         self._text: Column[np.int32] = Column(np.int32)
         self._skill: Column[np.int32] = Column(np.int32)
         self._weights: tuple[Column[np.float32], ...] = tuple(Column(np.float32) for _ in range(3))
         self._next: Column[np.int32] = Column(np.int32)
-        self._first: dict[int, int] = {}
+        self._first: Column[np.int32] = Column(np.int32)
+        """The newest pair of each request, from which `_next` leads to the others."""
 
     def skill(self, name: str) -> int:
         """The number of a skill, new if need be."""
@@ -103,7 +105,7 @@ class Uses:
     def pairs_of(self, text: int) -> list[int]:
         """The rows of a request's pairs."""
         found = []
-        pair = self._first.get(text, NONE)
+        pair = int(self._first.values[text]) if text < len(self._first) else NONE
         while pair != NONE:
             found.append(pair)
             pair = int(self._next.values[pair])
@@ -114,16 +116,20 @@ class Uses:
         return self.tallies.get((kind, value), {}).get(skill) or Tally()
 
     def _pair(self, text: int, skill: int) -> int:
-        key = text << 24 | skill
-        if key not in self._pair_numbers:
-            pair = self._pair_numbers[key] = len(self._next)
-            self._text.append(text)
-            self._skill.append(skill)
-            for column in self._weights:
-                column.append(0)
-            self._next.append(self._first.get(text, NONE))
-            self._first[text] = pair
-        return self._pair_numbers[key]
+        """The row of a pair, new if need be."""
+        for pair in self.pairs_of(text):
+            if self._skill.values[pair] == skill:
+                return pair
+        while len(self._first) <= text:
+            self._first.append(NONE)
+        new = len(self._next)
+        self._text.append(text)
+        self._skill.append(skill)
+        for column in self._weights:
+            column.append(0)
+        self._next.append(float(self._first.values[text]))
+        self._first.values[text] = new
+        return new
 
     def _raise(self, kind: int, pair: int, times: int) -> None:
         if times:

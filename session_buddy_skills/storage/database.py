@@ -87,5 +87,8 @@ class Database(Protocol):
     async def backup(self, label: str) -> str | None:
         """Copy the whole database; where the copy is, or None where others keep copies."""
 
+    async def release_memory(self) -> None:
+        """Give back what is held of data that was read, where this process holds it."""
+
     async def close(self) -> None:
         """Let go of the database; what was committed is on disk already."""

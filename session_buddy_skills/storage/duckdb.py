@@ -111,6 +111,13 @@ class DuckDBDatabase:
                 with translated(self.path):
                     return str(await self._threads.run(lambda: self._copy(label, readers)))
 
+    async def release_memory(self) -> None:
+        """Open the file anew, once nobody reads: DuckDB lets go of its pages in no other way."""
+        async with self._writer_turn:
+            self._require_open()
+            self._writer.invalid = True
+            await self._open_anew()
+
     async def close(self) -> None:
         """Let go of the file, once nobody reads; what is asked afterwards is refused."""
         async with self._writer_turn:

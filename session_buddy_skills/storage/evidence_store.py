@@ -66,15 +66,6 @@ class EvidenceStore:
             ):
                 yield [row["text_id"] for row in rows], _vectors(rows, dimensions, model)
 
-    async def embeddings_of(
-        self, ids: Sequence[UUID], model: str, dimensions: int
-    ) -> dict[UUID, Vectors]:
-        """The vectors that are kept of these texts."""
-        parameters = {"model": model, "text_ids": [str(one) for one in ids]}
-        rows = await self.fetch("embeddings_of_texts", parameters)
-        found = _vectors(rows, dimensions, model)
-        return {row["text_id"]: vector for row, vector in zip(rows, found, strict=True)}
-
     async def keep_embeddings(self, ids: Sequence[UUID], model: str, vectors: Vectors) -> None:
         """Keep the vectors of texts; those that are kept already stay."""
 

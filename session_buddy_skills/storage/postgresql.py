@@ -155,6 +155,9 @@ class PostgreSQLDatabase:
     async def backup(self, label: str) -> None:
         """Nothing: a PostgreSQL is copied by those who run it, for example with `pg_dump`."""
 
+    async def release_memory(self) -> None:
+        pass
+
     async def close(self) -> None:
         """Let go of the connections, once nobody uses them; what is asked afterwards is refused."""
         self._closed = True

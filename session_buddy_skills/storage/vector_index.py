@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 Vectors = NDArray[np.float32]
 
-CONNECTIVITY = 16
-EFFORT_ADDING = 96
+CONNECTIVITY = 8
+EFFORT_ADDING = 128
 EFFORT_SEARCHING = 384
 """Candidates that are kept while adding and searching: more find more, and take longer."""
 
@@ -52,7 +52,7 @@ class VectorIndex:
         return len(self._index)
 
     def __contains__(self, text_id: UUID) -> bool:
-        return index_key(text_id) in self._index
+        return text_key(text_id) in self._index
 
     def load(self) -> None:
         """Take in what was saved; without it, or where it is damaged, there is nothing yet."""
@@ -76,7 +76,7 @@ class VectorIndex:
         Raises:
             StorageError: it does not take them.
         """
-        keys = np.array([index_key(one) for one in text_ids], np.uint64)
+        keys = np.array([text_key(one) for one in text_ids], np.uint64)
         # Of two in the index of another process's making the first stays.
         new = ~np.asarray(self._index.contains(keys), bool)
         keys, vectors = keys[new], vectors[new]
@@ -125,8 +125,8 @@ class VectorIndex:
         )
 
 
-def index_key(text_id: UUID) -> int:
-    """A text in the index: 63 bits of its id, which is a hash already."""
+def text_key(text_id: UUID) -> int:
+    """A text in short: 63 bits of its id, which is a hash already."""
     return text_id.int >> 65
 
 

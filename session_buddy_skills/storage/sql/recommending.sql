@@ -86,11 +86,6 @@ SELECT text_id, embedding
 FROM skill_embedding
 WHERE model = $model;
 
--- name: embeddings_of_texts
-SELECT text_id, embedding
-FROM skill_embedding
-WHERE model = $model AND text_id IN (SELECT unnest(CAST($text_ids AS UUID[])));
-
 -- name: insert_embeddings
 -- Two lists of equal length; of a text that comes twice one is taken.
 INSERT INTO skill_embedding (text_id, model, embedding)

@@ -4,11 +4,6 @@ SELECT text_id, substring(vector_send(embedding) FROM 5) AS embedding
 FROM skill_embedding
 WHERE model = $model;
 
--- name: embeddings_of_texts
-SELECT text_id, substring(vector_send(embedding) FROM 5) AS embedding
-FROM skill_embedding
-WHERE model = $model AND text_id IN (SELECT unnest(CAST($text_ids AS UUID[])));
-
 -- name: insert_embeddings
 -- $embeddings: all numbers, one vector after the other, each of $dimensions.
 INSERT INTO skill_embedding (text_id, model, embedding)
