@@ -41,12 +41,13 @@ class RecommendRequest(Request):
     phase_weight: Share | None = Field(
         default=None,
         description=(
-            "How much the score is success in that phase: 0 is fit to the query alone, 1 success "
-            "in the phase alone. Default: 0.3."
+            "With a workflow_phase, how much the score is success in it, from 0, not at all, to 1, "
+            "nothing else. Default: 0.3, and 1 without a query."
         ),
     )
     session_id: OptionalName = Field(
-        default=None, description="The session that asks; kept with the recommendation."
+        default=None,
+        description="The session that asks: what comes after its last step gains a little.",
     )
     project: OptionalName = Field(
         default=None,
@@ -60,7 +61,7 @@ class RecommendRequest(Request):
         default=None,
         description=(
             "Least similarity_score to recommend, in place of the threshold that is calibrated "
-            "from the record; -1 lets everything through."
+            "from the record; -1 lets everything through, and without a model nothing else does."
         ),
     )
     exclude: Annotated[list[Name], Field(max_length=LIST_ITEMS)] | None = Field(
@@ -117,7 +118,7 @@ class Recommendation(BaseModel):
     )
     duration_seconds: float | None = Field(description="Median over its runs; null if not known.")
     workflow_phase: str | None = Field(description="The phase that it works best in.")
-    evidence: list[Evidence] = Field(description="Up to three, the nearest first.")
+    evidence: list[Evidence] = Field(description="Up to three: a step, then the nearest.")
     reason: str = Field(description="Why it is recommended, in a sentence.")
 
 
@@ -130,7 +131,8 @@ class Recommendations(BaseModel):
     recommendations: list[Recommendation]
     confidence: float = Field(
         description=(
-            "How like anything known the query is, from 0 to 1; below 0.5 nothing is recommended."
+            "That any skill fits the query, from 0 to 1; below 0.5 nothing is recommended. 1 where "
+            "a phase or a step was asked for alone, and found."
         )
     )
     mode: Mode = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from session_buddy_skills.catalog import (
     RegisterRequest,
     Skill,
 )
-from session_buddy_skills.errors import SettingsError
+from session_buddy_skills.errors import SettingsError, StorageError
 from session_buddy_skills.exporting import export_to_file, target_file
 from session_buddy_skills.intake import Intake, Shown
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
@@ -53,6 +54,8 @@ from session_buddy_skills.tracking import Run
 
 if TYPE_CHECKING:
     from session_buddy_skills.advising.recommender import Recommender
+
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -220,9 +223,11 @@ class Service:
 
     async def close(self) -> None:
         """Write what is waiting and let go of the database."""
-        if self._recommender is not None:
-            await self._recommender.upkeep.close()
-        await self._store.close()
+        try:
+            if self._recommender is not None:
+                await self._recommender.upkeep.close()
+        finally:
+            await self._store.close()
 
     def _observe(self, written: Sequence[Written]) -> None:
         if self._recommender is not None:
@@ -238,7 +243,11 @@ class Service:
         ids = {one.recommendation_id for one in requests if one.recommendation_id is not None}
         if self._recommender is None:
             return {}
-        return {key: await self._recommender.shown(key) for key in ids}
+        try:
+            return {key: await self._recommender.shown(key) for key in ids}
+        except StorageError as error:
+            logger.error("recorded without what was recommended: %s", error)
+            return {}
 
 
 @asynccontextmanager

@@ -32,6 +32,8 @@ class Context:
     """The skill that the session used last."""
     next_steps: dict[str, Tally] | None = None
     """What came after that skill in other sessions; settled is how often anything did."""
+    alone: bool = False
+    """Whether phase and steps are all there is to go by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ def scored(knowledge: Knowledge, fit: Fit, context: Context) -> Floats:
         for kind, value in (("project", context.project), ("user", context.user))
         if value is not None
     ]
-    tallies = dict(overall)
+    tallies = dict(list(overall.items()))
     for some in narrower:
-        tallies.update({skill: tally for skill, tally in some.items() if tally.settled})
+        tallies.update({skill: tally for skill, tally in list(some.items()) if tally.settled})
     in_phase = after = None
     if context.phase is not None:
         in_phase = lower_bounds(uses.tallies.get(("phase", context.phase), {}), count)
@@ -94,8 +96,9 @@ def explained(
     evidence = _evidence(skill, knowledge, near, context)
     similarity = None if fit.similarity is None else float(fit.similarity[skill])
     description = knowledge.descriptions.get(skill)
-    if len(evidence) < EVIDENCE_ITEMS and description is not None and description.text:
-        evidence.append(Evidence(kind="description", similarity=_description_cosine(skill, fit)))
+    if description is not None and description.text and not context.alone:
+        said = Evidence(kind="description", similarity=_description_cosine(skill, fit))
+        evidence = sorted([*evidence, said], key=_nearness)[:EVIDENCE_ITEMS]
     return Recommendation(
         skill_name=uses.names[skill],
         score=round(float(score), 6),
@@ -156,6 +159,11 @@ def _evidence(
     return found
 
 
+def _nearness(one: Evidence) -> tuple[bool, float]:
+    """Steps first, and then the nearest."""
+    return one.kind != "step", -(one.similarity or 0.0)
+
+
 def _description_cosine(skill: int, fit: Fit) -> float | None:
     if fit.described is None or skill >= len(fit.described):
         return None
@@ -163,7 +171,8 @@ def _description_cosine(skill: int, fit: Fit) -> float | None:
 
 
 def _median(durations: Sequence[float]) -> float | None:
-    return float(np.median(np.array(durations))) if durations else None
+    # A copy, since an array that is looked into cannot grow.
+    return float(np.median(np.array(durations[:]))) if durations else None
 
 
 def _best_phase(knowledge: Knowledge, skill: int) -> str | None:
@@ -191,15 +200,18 @@ def _sentence(
     skill: int,
     context: Context,
 ) -> str:
+    uses = knowledge.uses
     parts = []
-    done = [one for one in evidence if one.kind == "past_use" and one.outcome != "failed"]
-    if done and done[0].query:
-        near = f"“{_short(done[0].query)}” (cosine {done[0].similarity:.2f})"
-        parts.append(f"of the requests that it completed the nearest is {near}")
-    elif any(one.kind == "description" for one in evidence):
-        parts.append("it has completed no request like this, and goes by its description")
+    nearest = [one for one in evidence if one.kind != "step" and one.outcome != "failed"]
+    if context.alone:
+        pass
+    elif not nearest or nearest[0].similarity is None:
+        parts.append("words of the request are those of its description or of what it completed")
+    elif nearest[0].kind == "description":
+        parts.append(f"nearest is its description (cosine {nearest[0].similarity:.2f})")
     else:
-        parts.append("it goes by the words of its name and of what it completed")
+        past = f"“{_short(nearest[0].query or '')}”"
+        parts.append(f"nearest is {past}, which it completed (cosine {nearest[0].similarity:.2f})")
     if tally.settled:
         parts.append(f"{tally.completed} of {tally.settled} runs{where} completed")
     else:
@@ -211,7 +223,9 @@ def _sentence(
         else:
             parts.append(f"never used in {context.phase}")
     if any(one.kind == "step" for one in evidence):
-        parts.append(f"it often comes after {context.after}")
+        steps = (context.next_steps or {})[uses.names[skill]]
+        often = f"{steps.completed} of {steps.settled} times after {context.after}"
+        parts.append(f"it came, and completed, {often}")
     sentence = "; ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}."
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
 from session_buddy_skills.advising.threads import in_thread
+from session_buddy_skills.errors import StorageError
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.evidence_store import EvidenceReader, EvidenceStore
@@ -75,23 +76,30 @@ class Keeper:
         """
         start = time.monotonic()
         knowledge = self.knowledge.renewed()
-        async with AsyncExitStack() as stack:
+        before: list[Written] = []
+        mark: Row = {}
+        try:
+            async with AsyncExitStack() as stack:
 
-            async def begin() -> EvidenceReader:
-                connection = await stack.enter_async_context(self._store.database.reading())
-                reader = EvidenceReader(connection)
-                [self._mark] = await reader.rows("evidence_mark")
-                self._events.clear()
-                self._observing = True
-                return reader
+                async def begin() -> EvidenceReader:
+                    nonlocal mark
+                    connection = await stack.enter_async_context(self._store.database.reading())
+                    reader = EvidenceReader(connection)
+                    [mark] = await reader.rows("evidence_mark")
+                    before[:], self._events[:] = self._events, []
+                    self._observing = True
+                    return reader
 
-            # Between two commits, so that every write is either in what is read or observed.
-            await self._read(await self._invocations.writer.between(begin), knowledge)
-        self.knowledge = knowledge
-        self._fitted_version = -1
+                # Between two commits, so that every write is either in what is read or observed.
+                await self._read(await self._invocations.writer.between(begin), knowledge)
+            await in_thread(knowledge.fit_documents)
+        except StorageError:
+            self._events[:0] = before
+            raise
+        self.knowledge, self._mark = knowledge, mark
+        self._fitted_version = knowledge.version
         self._next_fit = 0.0
         self._next_read = time.monotonic() + PAUSES_PER_READ * (time.monotonic() - start)
-        await self.fit_documents()
 
     async def take_in(self) -> bool:
         """Take in some of what was observed; whether there was any."""

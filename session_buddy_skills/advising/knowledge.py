@@ -21,7 +21,7 @@ LOW = 2**64 - 1
 PREVIEW_CHARS = 200
 """How much of a past request is shown as evidence."""
 SOURCES = ("project", "personal", "plugin", "command", "registered")
-"""Of several descriptions of one name, the first of these counts."""
+"""The order of several descriptions of one name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +113,15 @@ class Knowledge:
 
     def describe(self, rows: Sequence[Row]) -> None:
         """Take in all names and descriptions that there are: the rows of `evidence_skills`."""
-        best: dict[int, Row] = {}
         self.gone = {self.uses.skill(row["skill_name"]) for row in rows if row["gone"]}
-        for row in rows:
-            skill = self.uses.skill(row["skill_name"])
-            if skill not in best or _place(row) < _place(best[skill]):
-                best[skill] = row
-        for skill, row in best.items():
-            text = (row["description"] or "")[:TEXT_CHARS]
-            self._describe(Description(skill, text, readable_name(row["skill_name"])))
+        texts: dict[int, list[str]] = {}
+        for row in sorted(rows, key=_place):
+            said = texts.setdefault(self.uses.skill(row["skill_name"]), [])
+            if row["description"] and row["description"] not in said:
+                said.append(row["description"])
+        for skill, said in texts.items():
+            name = readable_name(self.uses.names[skill])
+            self._describe(Description(skill, "\n".join(said)[:TEXT_CHARS], name))
 
     def fit_documents(self) -> None:
         """Make the documents' indexes anew."""
@@ -136,6 +136,8 @@ class Knowledge:
                 lexicon.describe(skill, f"{self.uses.names[skill]}\n{description.text}")
 
 
-def _place(row: Row) -> tuple[bool, int]:
+def _place(row: Row) -> tuple[int, str]:
+    """Where a description stands among those of one name."""
     source = row["source"]
-    return (not row["description"], SOURCES.index(source) if source in SOURCES else len(SOURCES))
+    place = SOURCES.index(source) if source in SOURCES else len(SOURCES)
+    return place, row["location"] or ""

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 BATCH = {"semantic": 32, "static": 2_000}
 """Texts embedded at once: a tenth of a second's work, in which a request has the other core."""
+PAUSE_SECONDS = 0.002
+LONGEST_PAUSE_SECONDS = 0.05
+"""How long a batch lets requests go before it, however many there are."""
 RELEASED_FROM = 50_000
 """Vectors that were read from which on the database's own memory of them is given back."""
 MUCH = 1.1
@@ -64,7 +67,8 @@ class LiveModel:
     @property
     def is_caught_up(self) -> bool:
         """Whether it knows as good as everything."""
-        return self.backlog <= max(BATCH["semantic"], len(self.knowledge) // 100)
+        little = max(BATCH["semantic"], len(self.knowledge) // 100)
+        return self._fitted_to is not None and self.backlog <= little
 
     async def load(self) -> None:
         """Take in the vectors that are kept, and find out which are missing.
@@ -84,6 +88,7 @@ class LiveModel:
             self._add(ids, vectors)
             self._loaded |= {one: vectors[n] for n, one in enumerate(ids) if one in wanted}
         self._number()
+        await self.finder.prepare()
         # The database keeps in memory what it has read once.
         if len(self.space.texts) > RELEASED_FROM:
             await self._store.database.release_memory()
@@ -92,7 +97,6 @@ class LiveModel:
         """Go on with knowledge that was read anew; requests keep their numbers."""
         self.knowledge = self.finder.knowledge = knowledge
         self.space.forget_uses()
-        self._described = {}
         self._fitted_to = None
 
     async def catch_up(self, may_go_on: Callable[[], bool]) -> bool:
@@ -104,10 +108,11 @@ class LiveModel:
         if await self._describe():
             return True
         if self._missing:
-            if may_go_on():
-                await self._embed_missing()
-            else:
-                await anyio.sleep(0.002)
+            waited = 0.0
+            while not may_go_on() and waited < LONGEST_PAUSE_SECONDS:
+                await anyio.sleep(PAUSE_SECONDS)
+                waited += PAUSE_SECONDS
+            await self._embed_missing()
             return True
         return await self._fit() or await self.finder.extend()
 
@@ -146,7 +151,7 @@ class LiveModel:
     async def _describe(self) -> bool:
         """Take in descriptions that are new or others than before; whether there were any."""
         current = dict(self.knowledge.descriptions)
-        changed = [one for skill, one in current.items() if self._described.get(skill) is not one]
+        changed = [one for skill, one in current.items() if self._described.get(skill) != one]
         if not changed:
             return False
         texts = {one.text or one.name for one in changed} | {one.name for one in changed}
@@ -174,7 +179,6 @@ class LiveModel:
             keys = [ids[text] for text in some]
             await self._store.keep_embeddings(keys, self.embedder.model, made)
             found |= dict(zip(some, made, strict=True))
-        self._loaded = {}
         return found
 
     def _extent(self) -> tuple[int, int]:

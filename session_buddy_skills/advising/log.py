@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,8 +12,12 @@ from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.writing import query_id
 
+logger = logging.getLogger(__name__)
+
 REMEMBERED = 1_000
 """Recommendations that are remembered; others are looked up."""
+UNKEPT = 10_000
+"""Most that wait for a database that takes none."""
 KEPT_AT_ONCE = 500
 KEPT_AFTER_SECONDS = 0.5
 """How long one waits for others, with which it shares a transaction."""
@@ -36,6 +41,9 @@ class RecommendationLog:
         self._newest[answer.recommendation_id] = names
         if len(self._newest) > REMEMBERED:
             self._newest.popitem(last=False)
+        if len(self._unkept) >= UNKEPT:
+            logger.error("%d recommendations wait for the disk; the oldest is not kept.", UNKEPT)
+            del self._unkept[0]
         self._unkept.append(
             {
                 "session_id": request.session_id,

@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 NEIGHBOURS = 256
 """Requests that an index is asked for: what votes is near, so that more change nothing."""
 ADDED_AT_ONCE = 500
+INDEXED_AT_ONCE = 5_000
+"""Vectors that PostgreSQL indexes in a second or two, in which nothing else is written."""
 SAVED_AFTER_GROWTH = 1.1
 
 
@@ -96,6 +98,17 @@ class Finder:
             await self.save()
             await in_thread(give_back)
         return True
+
+    async def prepare(self) -> None:
+        """Have PostgreSQL index vectors from the beginning: later it would take minutes."""
+        if self._in_database and len(self._space.texts) < INDEXED_AT_ONCE:
+            await self._store.index_embeddings(self._embedder.model, self._embedder.dimensions)
+
+    async def close(self) -> None:
+        """Keep the index, and give up making one."""
+        if self._building is not None and not self._building.done():
+            self._building.cancel()
+        await self.save()
 
     async def save(self) -> None:
         """Keep the index, where there is one that is not kept as it is."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from uuid import UUID
 
 import numpy as np
@@ -28,6 +29,7 @@ from session_buddy_skills.embeddings.embedder import Vectors
 from session_buddy_skills.errors import EmbedderError, StorageError
 from session_buddy_skills.recommend.ranking import Fit, Meaning, lexical_fit, semantic_fit
 from session_buddy_skills.recommend.space import Neighbours, profile_cosines
+from session_buddy_skills.recommend.terms import telling
 from session_buddy_skills.recommend.uses import Pairs, Tally
 from session_buddy_skills.recommendations import (
     DEFAULT_LIMIT,
@@ -71,34 +73,35 @@ class Recommender:
     async def recommend(self, request: RecommendRequest) -> Recommendations:
         """The skills that fit a request, best first."""
         await self.upkeep.until_loaded()
-        knowledge, model = self.upkeep.knowledge, self.upkeep.model
-        context = await self._context(request)
         text = (request.user_query or "")[:QUERY_CHARS]
+        context = await self._context(request, asked=bool(text.strip()))
+        # Together, and after everything that is waited for, so that they belong to each other.
+        knowledge, model = self.upkeep.knowledge, self.upkeep.model
+        numbers = knowledge.uses.numbers
+        left_out = knowledge.gone | {
+            numbers[name] for name in request.exclude or () if name in numbers
+        }
         self.upkeep.requests += 1
         try:
-            fit, pairs = await self._fit(text, knowledge, model)
+            fit, pairs = await self._fit(text, knowledge, model, left_out)
         finally:
             self.upkeep.requests -= 1
-        numbers = knowledge.uses.numbers
-        excluded = {numbers[name] for name in request.exclude or () if name in numbers}
-        scores = scored(knowledge, fit, context)
-        scores, reason = _gated(scores, fit, request, context)
-        limit = request.limit or DEFAULT_LIMIT
-        chosen = best(scores, knowledge, knowledge.gone | excluded, limit)
+        scores, reason = _gated(scored(knowledge, fit, context), fit, request, context)
+        chosen = best(scores, knowledge, left_out, request.limit or DEFAULT_LIMIT)
         near = None if fit.near is None else Nearest(pairs, fit.near[1], fit.near[0])
         items = [
             explained(skill, float(scores[skill]), knowledge, fit, context, near)
             for skill in chosen
         ]
-        if not items and reason is None:
-            everything = len(knowledge.descriptions) - len(knowledge.gone)
-            reason = "all_excluded" if everything and len(excluded) >= everything else None
-            reason = reason or ("below_threshold" if everything else "no_skills")
+        if len(left_out) >= len(knowledge.descriptions):
+            reason = "all_excluded" if knowledge.descriptions else "no_skills"
+        confidence = float(bool(items)) if context.alone else fit.confidence
+        words_alone = model is None or (fit.similarity is None and bool(text.strip()))
         answer = Recommendations(
             recommendation_id=uuid7(),
             recommendations=items,
-            confidence=round(fit.confidence, 6),
-            mode="lexical" if fit.similarity is None or model is None else model.embedder.mode,
+            confidence=round(confidence if knowledge.descriptions else 0.0, 6),
+            mode="lexical" if words_alone or model is None else model.embedder.mode,
             model=model.embedder.model if model else None,
             reason=None if items else reason,
         )
@@ -119,9 +122,9 @@ class Recommender:
                 cosines, mode = profile_cosines(fitted.means, number), model.embedder.mode
             if cosines is None:
                 cosines = knowledge.indexes[0].cosines(number, len(knowledge.uses.names))
-            chosen = best(
-                cosines, knowledge, knowledge.gone | {number}, request.limit or DEFAULT_LIMIT
-            )
+            known = np.where(cosines > 0, cosines, -np.inf)
+            limit = request.limit or DEFAULT_LIMIT
+            chosen = best(known, knowledge, knowledge.gone | {number}, limit)
             for skill in chosen:
                 tally = knowledge.uses.tally(skill)
                 items.append(
@@ -143,11 +146,11 @@ class Recommender:
     async def next_steps(self, request: NextRequest) -> Recommendations:
         """What usually comes next and works, after what the session did last."""
         await self.upkeep.until_loaded()
-        knowledge = self.upkeep.knowledge
+        knowledge, model = self.upkeep.knowledge, self.upkeep.model
         last = await self._last_step(request.session_id)
         steps = await self._after(last) if last else {}
         bounds = lower_bounds(numbered(steps, knowledge), len(knowledge.uses.names))
-        context = Context(after=last, next_steps=steps)
+        context = Context(after=last, next_steps=steps, alone=True)
         found = np.where(bounds > 0, bounds, -np.inf)
         chosen = best(found, knowledge, knowledge.gone, request.limit or DEFAULT_LIMIT)
         fit = Fit(bounds, None, 1.0)
@@ -158,9 +161,9 @@ class Recommender:
         answer = Recommendations(
             recommendation_id=uuid7(),
             recommendations=items,
-            confidence=1.0 if items else 0.0,
-            mode="lexical",
-            model=None,
+            confidence=float(bool(items)),
+            mode=model.embedder.mode if model else "lexical",
+            model=model.embedder.model if model else None,
             reason=None if items else "no_history",
         )
         asked = RecommendRequest(session_id=request.session_id)
@@ -172,33 +175,46 @@ class Recommender:
         return await self.upkeep.log.shown(recommendation_id)
 
     async def _fit(
-        self, text: str, knowledge: Knowledge, model: LiveModel | None
+        self, text: str, knowledge: Knowledge, model: LiveModel | None, left_out: Collection[int]
     ) -> tuple[Fit, Pairs]:
         """How each skill fits the text, and the pairs that this rests on."""
+        rank = partial(_ranked, text, knowledge, left_out)
         if model is None or not text.strip():
-            return await in_thread(lambda: _ranked(text, knowledge, None, None, None))
+            return await in_thread(rank)
         try:
             if not model.finder.asks_database:
                 # In one go: each crossing into a thread costs as much as a search.
-                return await in_thread(lambda: _embedded_and_ranked(text, knowledge, model))
+                return await in_thread(lambda: _embedded_and_ranked(text, model, rank))
             vector = (await in_thread(lambda: model.embedder.embed([text[:TEXT_CHARS]])))[0]
             near = await model.finder.near_by_database(vector)
-            return await in_thread(lambda: _ranked(text, knowledge, model, vector, near))
+            return await in_thread(lambda: rank(model, vector, near))
         except (EmbedderError, StorageError) as error:
             logger.error("answering from words alone: %s", error)
-            return await in_thread(lambda: _ranked(text, knowledge, None, None, None))
+            return await in_thread(rank)
 
-    async def _context(self, request: RecommendRequest) -> Context:
-        last = await self._last_step(request.session_id) if request.session_id else None
+    async def _context(self, request: RecommendRequest, *, asked: bool) -> Context:
+        last, steps = await self._steps_of(request.session_id)
         weight = DEFAULT_PHASE_WEIGHT if request.phase_weight is None else request.phase_weight
+        if not asked or not request.workflow_phase:
+            weight = float(bool(request.workflow_phase))
         return Context(
             phase=request.workflow_phase,
-            phase_weight=weight if request.workflow_phase else 0.0,
+            phase_weight=weight,
             project=request.project,
             user=self._hash_user(request.user_id) if request.user_id else None,
             after=last,
-            next_steps=await self._after(last) if last else None,
+            next_steps=steps,
+            alone=weight == 1 or not asked,
         )
+
+    async def _steps_of(self, session_id: str | None) -> tuple[str | None, dict[str, Tally]]:
+        """The session's last step and what comes after it; without it if that cannot be read."""
+        try:
+            last = await self._last_step(session_id) if session_id else None
+            return last, await self._after(last) if last else {}
+        except StorageError as error:
+            logger.error("recommending without the session's last step: %s", error)
+            return None, {}
 
     async def _last_step(self, session_id: str) -> str | None:
         rows = await self._store.fetch("last_step", {"session_id": session_id})
@@ -220,41 +236,49 @@ class Recommender:
 
 def _gated(
     scores: Floats, fit: Fit, request: RecommendRequest, context: Context
-) -> tuple[Floats, Reason | None]:
+) -> tuple[Floats, Reason]:
     """The scores, -inf for what is not to be recommended; and why, if that is everything."""
     nothing = np.full_like(scores, -np.inf)
-    if context.phase_weight == 1:
-        # The words of the request say nothing then.
-        return np.where(scores > 0, scores, -np.inf), "no_history"
-    if not (request.user_query or "").strip():
-        return nothing, "empty_query"
+    if context.alone:
+        told = bool(context.phase or context.next_steps)
+        return np.where(scores > 0, scores, -np.inf), "no_history" if told else "empty_query"
     if fit.similarity is None:
-        return np.where(fit.scores > 0, scores, -np.inf), None
+        # Without a cosine none is known to be high enough.
+        out_of_reach = request.min_similarity is not None and request.min_similarity > -1
+        known = fit.scores > 0
+        return (nothing if out_of_reach else np.where(known, scores, -np.inf)), "below_threshold"
     if request.min_similarity is not None:
-        return np.where(fit.similarity >= request.min_similarity, scores, -np.inf), None
-    return (nothing if fit.confidence < 0.5 else scores), None
+        enough = fit.similarity >= request.min_similarity
+        return np.where(enough, scores, -np.inf), "below_threshold"
+    return (nothing if fit.confidence < 0.5 else scores), "below_threshold"
 
 
-def _embedded_and_ranked(text: str, knowledge: Knowledge, model: LiveModel) -> tuple[Fit, Pairs]:
+def _embedded_and_ranked(
+    text: str, model: LiveModel, rank: Callable[..., tuple[Fit, Pairs]]
+) -> tuple[Fit, Pairs]:
     vector = model.embedder.embed([text[:TEXT_CHARS]])[0]
-    return _ranked(text, knowledge, model, vector, model.finder.near(vector))
+    return rank(model, vector, model.finder.near(vector))
 
 
 def _ranked(
     text: str,
     knowledge: Knowledge,
-    model: LiveModel | None,
-    vector: Vectors | None,
-    near: Neighbours | None,
+    left_out: Collection[int],
+    model: LiveModel | None = None,
+    vector: Vectors | None = None,
+    near: Neighbours | None = None,
 ) -> tuple[Fit, Pairs]:
     # In this order, so that no pair or description is of a skill that is not counted.
     pairs = knowledge.uses.pairs()
     descriptions = model.space.descriptions if model else None
-    count = len(knowledge.uses.names)
+    count = max(len(knowledge.uses.names), 0 if descriptions is None else len(descriptions))
     if not text.strip():
         return Fit(np.zeros(count), None, 0.0), pairs
-    words, grams = (index.scores(text, count) for index in knowledge.indexes)
     if model is None or descriptions is None or vector is None or near is None or not vector.any():
+        words, grams = (index.scores(telling(text), count) for index in knowledge.indexes)
         return lexical_fit(words, grams), pairs
+    allowed = np.ones(count, bool)
+    allowed[[skill for skill in left_out if skill < count]] = False
+    words, grams = (index.scores(text, count) for index in knowledge.indexes)
     meaning = Meaning(vector, near, descriptions, model.space.fitted)
-    return semantic_fit(meaning, pairs, words, grams), pairs
+    return semantic_fit(meaning, pairs, words, grams, allowed), pairs

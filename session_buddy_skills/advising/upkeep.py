@@ -29,6 +29,8 @@ POLL_SECONDS = 5.0
 """How often other servers' writes are looked for, where there may be other servers."""
 RETRY_SECONDS = 2.0
 CANCEL_SECONDS = 0.5
+MODEL_WAIT_SECONDS = 1.5
+"""How long a request waits for the first model, after which words alone answer."""
 LONGEST_WAIT_SECONDS = 10.0
 """How long a request waits for the record to be read, at the start."""
 
@@ -47,6 +49,8 @@ class Upkeep:
         """Whether what is recorded has been read."""
         self.requests = 0
         """Requests that are being answered, which go before the backlog."""
+        self.begun = anyio.Event()
+        """Whether a model has come into use, or none will."""
         self._settings = settings
         self._store = store
         self._next_model: LiveModel | None = None
@@ -54,6 +58,7 @@ class Upkeep:
         """Whether the next model has come into use, or been given up."""
         self._preparing = True
         self._note: str | None = None
+        self._coming: str | None = None
         self._trouble = ""
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -73,17 +78,19 @@ class Upkeep:
             embedding_mode=self.model.embedder.mode if self.model else "lexical",
             # Nobody should take for ready what has not begun.
             embedding_backlog=max(backlog, int(self._preparing)),
-            embedding_note=self._note,
+            embedding_note=self._note or self._coming,
         )
 
     async def until_loaded(self) -> None:
-        """Wait until what is recorded has been read.
+        """Wait until what is recorded has been read, and a moment for the first model.
 
         Raises:
             StorageError: it could not be read, or takes long.
         """
         with anyio.move_on_after(LONGEST_WAIT_SECONDS):
             await self.loaded.wait()
+            with anyio.move_on_after(MODEL_WAIT_SECONDS):
+                await self.begun.wait()
             return
         reason = self._trouble or "it takes long"
         raise StorageError(f"what is recorded has not been read yet ({reason}); ask again later.")
@@ -104,10 +111,13 @@ class Upkeep:
             for task in running:
                 task.cancel()
             _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
-        while await self.log.keep(at_once=True):
-            pass
+        try:
+            while await self.log.keep(at_once=True):
+                pass
+        except StorageError as error:
+            logger.error("the last recommendations are not kept: %s", error)
         if self.model is not None:
-            await self.model.finder.save()
+            await self.model.finder.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
@@ -123,8 +133,14 @@ class Upkeep:
                     next_poll = time.monotonic() + POLL_SECONDS
                     if await self.keeper.others_wrote():
                         await self._read_everything()
-            except SkillsError as error:
-                logger.error("recommendations are not in step with the record: %s", error)
+            # Whatever happens here, requests are answered and the next round may go well.
+            except Exception as error:
+                unexpected = not isinstance(error, SkillsError)
+                logger.error(
+                    "recommendations are not in step with the record: %s",
+                    error,
+                    exc_info=unexpected,
+                )
                 self._trouble = str(error)
                 did = False
                 await anyio.sleep(RETRY_SECONDS)
@@ -138,11 +154,10 @@ class Upkeep:
             await self._read_everything()
         did = await self.keeper.take_in()
         did |= await self.keeper.fit_documents()
-        did |= await self.log.keep()
         for model in (self.model, self._next_model):
             if model is not None:
                 did |= await self._catch_up(model)
-        return did
+        return await self.log.keep() or did
 
     async def _read_everything(self) -> None:
         await self.keeper.read_everything()
@@ -167,29 +182,32 @@ class Upkeep:
             logger.info("recommendations come from the model %s", model.embedder.model)
             self.model, self._next_model = model, None
             self._settled.set()
+            self.begun.set()
             await in_thread(give_back)
         return did
 
     async def _prepare(self) -> None:
         """Load the embedders, the quick one first."""
         await self.loaded.wait()
-        for choice in await choices(self._settings):
-            if await self._take(choice) and not choice.stopgap:
-                break
-        self._preparing = False
+        try:
+            for choice in await choices(self._settings):
+                if await self._take(choice) and not choice.stopgap:
+                    break
+        finally:
+            self._preparing = False
+            self.begun.set()
 
     async def _take(self, choice: Choice) -> bool:
         """Load an embedder and let it catch up; whether it came into use."""
+        self._coming = f"{choice.name} is being made ready."
         try:
-            model = LiveModel(
-                self._settings, await choice.load(), self._store, self.keeper.knowledge
-            )
-            await model.load()
+            model = await self._loaded_model(choice)
         except SkillsError as error:
             level = logging.INFO if choice.optional else logging.WARNING
             if str(error) != self._note:  # two that need the same model are told of once
                 logger.log(level, "%s cannot be used: %s", choice.name, error)
             self._note = str(error)
+            self._coming = None
             return False
         self._note = None
         if model.knowledge is not self.keeper.knowledge:
@@ -198,4 +216,17 @@ class Upkeep:
         self._news.set()
         self._settled = anyio.Event()
         await self._settled.wait()
+        self._coming = None
         return self.model is model
+
+    async def _loaded_model(self, choice: Choice) -> LiveModel:
+        embedder = await choice.load()
+        while True:
+            model = LiveModel(self._settings, embedder, self._store, self.keeper.knowledge)
+            try:
+                await model.load()
+                return model
+            except StorageError as error:
+                # The model is as good as before; the database may be back in a moment.
+                logger.error("what %s made before cannot be read: %s", choice.name, error)
+                await anyio.sleep(RETRY_SECONDS)

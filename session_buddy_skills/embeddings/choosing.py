@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -94,7 +93,6 @@ async def load_onnx(settings: Settings) -> Embedder:
             return await to_thread.run_sync(lambda: OnnxEmbedder(made_before))
         except EmbedderError as error:
             logger.warning("making the model anew: %s", error)
-            shutil.rmtree(made_before, ignore_errors=True)
     folder = await to_thread.run_sync(lambda: _find(settings))
     target = _target(settings, folder)
     logger.info("making an int8 ONNX of %s, once, in %s", settings.model, target)
@@ -117,7 +115,7 @@ def _find(settings: Settings) -> Path:
 def _made_before(settings: Settings) -> Path | None:
     """The folder with what was made of this model; of what is no longer there, if need be."""
     try:
-        target = _target(settings, _find(settings))
+        target = _target(settings, find_model(settings.model, allow_download=False))
     except EmbedderError:
         made = sorted(settings.models_folder.glob(f"{_slug(settings.model)}-{'?' * DIGEST_CHARS}"))
         return made[-1] if made else None

@@ -20,11 +20,14 @@ class SentenceEmbedder:
 
     def __init__(self, folder: Path, model: str) -> None:
         try:
+            import torch
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
             raise EmbedderError(
                 "sentence-transformers is not installed; install session-buddy-skills[semantic]."
             ) from error
+        # More get into each other's way, and into that of requests.
+        torch.set_num_threads(1)
         try:
             self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError) as error:

@@ -24,20 +24,22 @@ class StaticEmbedder:
         import wordllama
 
         # Told where its own wheel keeps them, it does not look for weights on the network.
-        self._words = wordllama.WordLlama.load(
+        words = wordllama.WordLlama.load(
             config="l2_supercat",
             dim=self.dimensions,
             cache_dir=Path(wordllama.__file__).parent,
             disable_download=True,
         )
+        self._tokenizer = words.tokenizer
+        self._tokenizer.no_padding()
+        self._weights: Vectors = words.embedding
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder`."""
-        known = [place for place, text in enumerate(texts) if text.strip()]
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
-        if known:
-            # Without a token the mean is that of nothing.
-            with np.errstate(invalid="ignore", divide="ignore"):
-                found = self._words.embed([texts[place][:CHARS] for place in known])
-            vectors[known] = np.nan_to_num(found)
+        # One by one, twice as fast as the library, which pads a batch to its longest.
+        for row, text in enumerate(texts):
+            tokens = self._tokenizer.encode(text[:CHARS], add_special_tokens=False).ids
+            if tokens:
+                vectors[row] = self._weights[tokens].mean(axis=0)
         return unit_rows(vectors, len(texts), self.dimensions, self.model)

@@ -22,9 +22,10 @@ FEWEST_REQUESTS = 20
 """Past requests below which nothing can be said of their spread."""
 FOREIGN = 0.9
 """Share of the background that is turned away, where that costs next to no request of the past."""
-DEVIATIONS = 3.29
-"""Standard deviations below the mean that next to no request lies: 0.05 % of a normal one."""
-FEWEST_OF_NAMES = 0.01
+DEVIATIONS = 3.72
+"""Standard deviations below the mean where next to no request lies, one in 10,000 if normal."""
+FARTHEST = 1e3
+FEWEST_OF_NAMES = 0.05
 """Share of skills whose own names may be turned away."""
 
 BACKGROUND = (
@@ -79,8 +80,13 @@ class Gate:
 
     def measure(self, similarity: Floats, distance: Floats) -> Floats:
         """(s - mean s) / sd s - (d - mean d) / sd d; the higher, the more like what is known."""
-        near = (similarity - self.similarity_mean) / self.similarity_sd
-        return near - (distance - self.distance_mean) / self.distance_sd
+        near: Floats = (similarity - self.similarity_mean) / self.similarity_sd
+        if math.isinf(self.distance_sd):
+            return near
+        # Where nothing may be recommended, every distance is infinite.
+        far: Floats = (distance - self.distance_mean) / self.distance_sd
+        measure: Floats = near - np.minimum(far, FARTHEST)
+        return measure
 
     def confidence(self, similarity: float, distance: float) -> float:
         """In 0 to 1: 1 / (1 + exp(-(m - threshold) / scale)); below 0.5 nothing fits."""
@@ -94,7 +100,9 @@ def cold_gate(background: Floats, names: Floats) -> Gate:
     Turned away is what is less like any skill than nine tenths of the background, and than the
     names of the skills themselves are like a description.
     """
-    threshold = min(np.quantile(background, FOREIGN), np.quantile(names, FEWEST_OF_NAMES))
+    threshold = np.quantile(background, FOREIGN)
+    if len(names):
+        threshold = min(threshold, np.quantile(names, FEWEST_OF_NAMES))
     return Gate(float(threshold), scale=max(0.05, float(background.std())))
 
 

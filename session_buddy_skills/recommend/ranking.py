@@ -15,7 +15,7 @@ from session_buddy_skills.recommend.vote import kernel, log_votes
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 
-SUCCESS_WEIGHT = 0.1
+SUCCESS_WEIGHT = 0.05
 """The share of a score that is lost where nothing is known to succeed."""
 LEAST_SCORE = 0.01
 STEP_WEIGHT = 0.1
@@ -49,12 +49,15 @@ class Meaning:
     fitted: Fitted
 
 
-def semantic_fit(meaning: Meaning, pairs: Pairs, words: Vectors, grams: Vectors) -> Fit:
+def semantic_fit(
+    meaning: Meaning, pairs: Pairs, words: Vectors, grams: Vectors, allowed: NDArray[np.bool_]
+) -> Fit:
     """Fuse vote, discriminant and both BM25 scores, each (K,) spread over 0 to 1.
 
     With the trust t in history (see `space.trust_in_history`) the vote weighs 1, the discriminant
     4 - 3t, words ½ + t/5 and parts of words ½ - t/2: the fewer past requests there are, the more
-    is the discriminant worth beside them, and a form of a word that nobody has used yet.
+    is the discriminant worth beside them, and a form of a word that nobody has used yet. Only those
+    that are `allowed`, (K,), say whether anything fits.
     """
     skills = len(words)
     known = len(meaning.descriptions)
@@ -85,16 +88,18 @@ def semantic_fit(meaning: Meaning, pairs: Pairs, words: Vectors, grams: Vectors)
     if discriminant is not None:
         one = meaning.vector[None]
         found = discriminant.scores(one)
+        found[:, ~allowed[: found.shape[1]]] = -np.inf
         distance = discriminant.relative_distance(one, found)
         scores = np.full(skills, -np.inf)
         scores[: found.shape[1]] = found[0]
         parts.append((4 - 3 * trust, scores))
-        confidence = meaning.fitted.gate.confidence(float(similarity.max()), float(distance[0]))
+        highest = float(similarity[allowed].max(initial=-1))
+        confidence = meaning.fitted.gate.confidence(highest, float(distance[0]))
     return Fit(fuse(parts), similarity, confidence, described, (cosine, rows))
 
 
 def lexical_fit(words: Vectors, grams: Vectors) -> Fit:
-    """Fuse both BM25 scores; where not even a part of a word is known, nothing fits."""
+    """Fuse both BM25 scores, of words that tell something; where none is known, nothing fits."""
     known = (words > 0) | (grams > 0)
     if not known.any():
         return Fit(np.zeros(len(words)), None, 0.0)
@@ -111,16 +116,16 @@ def final_scores(
     phase_weight: float,
     after: Floats | None = None,
 ) -> Floats:
-    """(K,) in 0 to 1: (1 - w)((1 - v) · c · fit · (0.9 + 0.1 · success) + v · after) + w · phase.
+    """(K,) in 0 to 1: (1 - w) · min(1, s + 0.1 · after) + w · phase.
 
-    c is the confidence; success and phase are lower bounds of completion rates, over all runs and
-    over those in the phase; after is that of the share of times that the skill came, and completed,
-    after the session's last step. w is the phase's weight, 0 without a phase; v is 0.1, 0 without
-    such steps.
+    s = c · fit · (0.95 + 0.05 · success), with the confidence c; success and phase are lower bounds
+    of completion rates, over all runs and over those in the phase; after is that of the share of
+    times that the skill came, and completed, after the session's last step, 0 without one. w is
+    the phase's weight, 0 without a phase.
     """
     scores = fit.confidence * fit.scores * (1 - SUCCESS_WEIGHT + SUCCESS_WEIGHT * success)
     if after is not None:
-        scores = (1 - STEP_WEIGHT) * scores + STEP_WEIGHT * after
+        scores = np.minimum(1.0, scores + STEP_WEIGHT * after)
     if in_phase is not None:
         scores = (1 - phase_weight) * scores + phase_weight * in_phase
     return scores

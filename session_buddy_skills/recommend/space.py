@@ -121,8 +121,9 @@ class Space:
         self.moments = Moments(self.dimensions)
         self._skill_of.values[:] = -1
         self._counted = np.zeros(0, np.float32)
-        self.descriptions = np.zeros((0, self.dimensions), np.float32)
-        self._plain = self._names = self.descriptions
+        described = np.flatnonzero(self.descriptions.any(axis=1))
+        weights = np.full(len(described), DESCRIPTION_ROWS)
+        self.moments.add(self.descriptions[described], described, weights)
 
     def describe(self, skills: list[int], descriptions: Vectors, names: Vectors) -> None:
         """Take in what skills say of themselves, and their names; the last thing counts."""

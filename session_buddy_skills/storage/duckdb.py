@@ -112,9 +112,11 @@ class DuckDBDatabase:
                     return str(await self._threads.run(lambda: self._copy(label, readers)))
 
     async def release_memory(self) -> None:
-        """Open the file anew, once nobody reads: DuckDB lets go of its pages in no other way."""
+        """Open the file anew, if nobody reads: DuckDB lets go of its pages in no other way."""
         async with self._writer_turn:
             self._require_open()
+            if not self._readers.full():
+                return
             self._writer.invalid = True
             await self._open_anew()
 

@@ -49,6 +49,7 @@ class GroupCommit(Generic[W, R]):
         self._waiting: deque[_Waiting[W, R]] = deque()
         self._writing: asyncio.Future[Any] | None = None
         self._rows_waiting = 0
+        self._turns = 0
         self._closed = False
         self.writes = 0
         self.transactions = 0
@@ -83,8 +84,12 @@ class GroupCommit(Generic[W, R]):
 
     async def between(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do the work while no transaction is under way; writes wait meanwhile."""
-        while self._writing is not None:
-            await asyncio.wait([self._writing])
+        self._turns += 1
+        try:
+            while self._writing is not None:
+                await asyncio.wait([self._writing])
+        finally:
+            self._turns -= 1
         self._writing = turn = asyncio.get_running_loop().create_future()
         try:
             return await work()
@@ -108,7 +113,8 @@ class GroupCommit(Generic[W, R]):
             asyncio.get_running_loop().call_soon(self._write_next)
 
     def _write_next(self) -> None:
-        if self._writing is not None or not self._waiting:
+        # Who waits for a turn between two transactions comes before the next of them.
+        if self._writing is not None or not self._waiting or self._turns:
             return
         group = self._next_group()
         self._writing = asyncio.ensure_future(self._commit([waiting.write for waiting in group]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import re
@@ -59,6 +60,9 @@ class VectorIndex:
         if self._path is None or not self._path.exists():
             return
         try:
+            # usearch trusts what it reads: a damaged file may end the process.
+            if self._digest_file(self._path).read_text(encoding="ascii") != _digest(self._path):
+                raise ValueError("it is not as it was saved")
             index = self._new()
             index.load(str(self._path))
             if index.ndim != self._dimensions:
@@ -102,11 +106,17 @@ class VectorIndex:
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             self._index.save(str(draft))
+            digest = _digest(draft)
             draft.replace(self._path)
+            self._digest_file(self._path).write_text(digest, encoding="ascii")
         except (RuntimeError, OSError) as error:
             logger.warning("the index %s is not saved, and is made anew: %s", self._path, error)
         finally:
             draft.unlink(missing_ok=True)
+
+    @staticmethod
+    def _digest_file(path: Path) -> Path:
+        return path.with_name(f"{path.name}.blake2b")
 
     def _new(self) -> Index:
         # Imported at first need, since most databases never have so many queries.
@@ -123,6 +133,11 @@ class VectorIndex:
             expansion_add=EFFORT_ADDING,
             expansion_search=EFFORT_SEARCHING,
         )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def text_key(text_id: UUID) -> int:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from session_buddy_skills.models import BatchRequest, TrackRequest, checked
+from session_buddy_skills.recommendations import Recommendation
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.advising.asking import ask, describe, names, used
@@ -94,13 +95,17 @@ async def test_what_was_shown_is_on_disk_and_known_after_a_restart(settings: Set
 
 
 async def test_shown_and_passed_over_is_weak_evidence_against(service: Service) -> None:
-    await describe(service, a="Checks the code", b="Checks the code")
-    before = await ask(service, "check the code", exclude=["lint", "format"])
-    first, second = names(before)
+    await describe(service, a="Checks the code", b="Checks the code too")
+    query, others = "check the code", ["lint", "format", "other"]
+    before = {one.skill_name: one.score for one in (await _both(service, query, others))}
     for _ in range(6):
-        await used(service, "other", "check the code", alternatives_considered=[first])
-    after = await ask(service, "check the code", exclude=["lint", "format", "other"])
-    assert names(after) == [second, first]
+        await used(service, "other", query, alternatives_considered=["a"])
+    after = {one.skill_name: one.score for one in (await _both(service, query, others))}
+    assert after["a"] - after["b"] < before["a"] - before["b"]
+
+
+async def _both(service: Service, query: str, others: list[str]) -> list[Recommendation]:
+    return (await ask(service, query, exclude=others, min_similarity=-1)).recommendations
 
 
 async def test_many_answers_share_their_transactions(service: Service, settings: Settings) -> None:

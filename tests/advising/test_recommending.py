@@ -53,10 +53,8 @@ async def test_a_description_is_enough_to_begin_with(described: Service, embedde
     assert first.evidence[0].kind == "description"
     assert first.completion_rate is None
     assert first.completed is False
-    assert first.reason == (
-        "It has completed no request like this, and goes by its description; "
-        "no run of it has ended yet."
-    )
+    assert first.reason.endswith("; no run of it has ended yet.")
+    assert ("its description (cosine" in first.reason) == (embedder == "static")
     assert 0 <= first.score <= 1
 
 
@@ -73,7 +71,8 @@ async def test_history_says_what_descriptions_do_not(described: Service, embedde
     assert (first.completion_rate.value, first.completion_rate.n) == (0.8, 5)
     if embedder == "static":
         past = [(one.query, one.outcome) for one in first.evidence if one.kind == "past_use"]
-        assert past == [("ship it to production", "completed"), ("ship the new version", "failed")]
+        assert past[0] == ("ship it to production", "completed")
+        assert ("ship the new version", "failed") in past
         assert "4 of 5 runs completed" in first.reason
         assert first.similarity_score == first.evidence[0].similarity
 
@@ -171,16 +170,51 @@ async def test_it_says_nothing_where_nothing_fits(described: Service) -> None:
 
 
 async def test_a_threshold_of_the_caller_goes_before(described: Service, embedder: str) -> None:
+    query = "run the tests with pytest"
+    answer = await ask(described, query, min_similarity=0.4)
     if embedder == "none":
-        pytest.skip("without vectors there is no similarity")
-    query = "zebra xylophone quantum"
-    assert len(names(await ask(described, query, min_similarity=-1))) == 3
-    answer = await ask(described, "run the tests with pytest", min_similarity=0.4)
+        # Without vectors no similarity is known to be high enough.
+        assert (answer.recommendations, answer.reason) == ([], "below_threshold")
+        assert names(await ask(described, query, min_similarity=-1))[0] == "pytest-run"
+        return
     assert names(answer) == ["pytest-run"]
+    assert len(names(await ask(described, "zebra xylophone quantum", min_similarity=-1))) == 3
+
+
+async def test_words_that_any_text_has_say_nothing(described: Service) -> None:
+    await ready(described)
+    health = await described.health_check()
+    for query in ("bake a cake", "the of and to"):
+        answer = await ask(described, query)
+        if health.embedding_model is None:
+            assert (answer.recommendations, answer.reason) == ([], "below_threshold")
+
+
+async def test_descriptions_of_one_name_all_count(service: Service) -> None:
+    places = {"/a/SKILL.md": "Knit woollen socks", "/b/SKILL.md": "Tune a piano"}
+    entries = [
+        {"name": "twin", "location": place, "description": text} for place, text in places.items()
+    ]
+    await service.register_skills(checked(RegisterRequest, skills=entries))
+    await describe(service, other="Paint a fence")
+    for query in ("tune the piano", "knit woollen socks"):
+        assert names(await ask(service, query))[0] == "twin"
+
+
+async def test_a_phase_or_a_session_alone_is_enough(service: Service) -> None:
+    await describe(service, lint="Checks the code", format="Checks the code layout")
+    await used(service, "lint", "check", workflow_phase="tests", session_id="old")
+    await used(service, "format", "check", session_id="old", invoked_at="2026-01-01T10:00:00Z")
+    await used(service, "format", "check", session_id="now")
+    by_phase = await ask(service, None, workflow_phase="tests")
+    assert (names(by_phase), by_phase.confidence) == (["lint"], 1)
+    assert names(await ask(service, "", session_id="now")) == ["lint"]
+    assert (await ask(service, "", workflow_phase="cleanup")).reason == "no_history"
 
 
 async def test_without_skills_or_words_there_is_a_reason(service: Service) -> None:
-    assert (await ask(service, "run the tests")).reason == "no_skills"
+    nothing = await ask(service, "run the tests")
+    assert (nothing.reason, nothing.confidence) == ("no_skills", 0)
     await describe(service, lint="Checks the code")
     for empty in (None, "", "  \n"):
         assert (await ask(service, empty)).reason == "empty_query"
@@ -252,7 +286,7 @@ async def test_what_comes_next(service: Service) -> None:
     answer = await service.get_workflow_recommendations(checked(NextRequest, session_id="now"))
     assert names(answer) == ["pytest-run", "deploy"]
     assert answer.recommendations[0].evidence[0].query == "lint"
-    assert "often comes after lint" in answer.recommendations[0].reason
+    assert "3 of 4 times after lint" in answer.recommendations[0].reason
     unknown = await service.get_workflow_recommendations(checked(NextRequest, session_id="new"))
     assert (unknown.recommendations, unknown.reason) == ([], "no_history")
 

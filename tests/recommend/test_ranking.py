@@ -135,7 +135,7 @@ def test_the_fit_is_that_of_a_loop_over_all_uses() -> None:
     meaning = Meaning(
         query, space.everything(query), space.descriptions, Fitted(None, space.fitted.gate, 0)
     )
-    fit = semantic_fit(meaning, uses.pairs(), nothing, nothing)
+    fit = semantic_fit(meaning, uses.pairs(), nothing, nothing, np.ones(5, bool))
 
     sums = np.zeros((3, 5))
     nearest = described @ query
@@ -166,11 +166,11 @@ def test_spreading_and_fusing() -> None:
 def test_scores_mix_fit_success_steps_and_phase() -> None:
     fit = Fit(np.array([1.0, 0.5]), None, 0.8)
     success, phase, after = np.array([0.0, 1.0]), np.array([0.2, 0.9]), np.array([0.5, 0.0])
-    assert final_scores(fit, success, None, 0.3) == pytest.approx([0.8 * 0.9, 0.8 * 0.5])
-    assert final_scores(fit, success, phase, 0) == pytest.approx([0.8 * 0.9, 0.8 * 0.5])
+    assert final_scores(fit, success, None, 0.3) == pytest.approx([0.8 * 0.95, 0.8 * 0.5])
+    assert final_scores(fit, success, phase, 0) == pytest.approx([0.8 * 0.95, 0.8 * 0.5])
     assert final_scores(fit, success, phase, 1).tolist() == phase.tolist()
     mixed = final_scores(fit, success, phase, 0.3, after)
-    assert mixed[0] == pytest.approx(0.7 * (0.9 * 0.72 + 0.1 * 0.5) + 0.3 * 0.2)
+    assert mixed[0] == pytest.approx(0.7 * (0.76 + 0.1 * 0.5) + 0.3 * 0.2)
 
 
 def test_lower_bounds_are_those_of_wilson() -> None:
