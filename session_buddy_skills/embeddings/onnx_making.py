@@ -73,7 +73,8 @@ def _sentence_transformer(folder: Path) -> Any:
         ) from error
     try:
         return SentenceTransformer(str(folder), device="cpu", local_files_only=True).eval()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    # It has no error of its own, and passes on those of what it is made of.
+    except Exception as error:
         raise EmbedderError(f"{folder} holds no usable sentence model: {error}") from error
 
 

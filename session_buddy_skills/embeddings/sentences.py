@@ -30,7 +30,8 @@ class SentenceEmbedder:
         torch.set_num_threads(1)
         try:
             self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        # It has no error of its own, and passes on those of what it is made of.
+        except Exception as error:
             raise EmbedderError(f"{folder} holds no usable sentence model: {error}") from error
         self.model = model
         self.dimensions = self._encode(["size"]).shape[1]

@@ -25,6 +25,14 @@ from tests.databases import execute
 from tests.models import NAME
 
 STATIC = StaticEmbedder.model
+
+
+@pytest.fixture
+def engine() -> str:
+    """Models know nothing of the engine; what keeps their vectors is tested on both elsewhere."""
+    return "duckdb"
+
+
 INT8 = f"{NAME}-int8"
 
 

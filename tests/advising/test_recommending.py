@@ -26,7 +26,9 @@ DEPLOY = "Deploy the service to the kubernetes cluster"
 
 
 @pytest.fixture(params=["static", "none"])
-def embedder(request: pytest.FixtureRequest) -> str:
+def embedder(request: pytest.FixtureRequest, engine: str) -> str:
+    if request.param == "none" and engine == "postgresql":
+        pytest.skip("words are compared in memory, on either engine alike")
     return str(request.param)
 
 

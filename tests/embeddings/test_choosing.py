@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from session_buddy_skills.embeddings.choosing import choices, load_onnx, model_name
-from session_buddy_skills.embeddings.model_folder import find_model
+from session_buddy_skills.embeddings.choosing import choices, load_onnx
+from session_buddy_skills.embeddings.model_folder import find_model, model_name
 from session_buddy_skills.errors import EmbedderError
 from session_buddy_skills.settings import Settings
 from tests.models import FOLDER, NAME
@@ -41,7 +41,7 @@ async def test_static_answers_until_the_better_one_is_ready(
 async def test_a_model_that_was_made_is_taken_at_once(tmp_path: Path, made_model: Path) -> None:
     (tmp_path / "models").symlink_to(made_model.parent)
     settings = settings_of(tmp_path)
-    assert [one.name for one in await choices(settings)] == ["onnx", "static"]
+    assert [one.name for one in await choices(settings)] == ["onnx", "static", "onnx"]
     since = time.monotonic()
     assert (await load_onnx(settings)).model == f"{NAME}-int8"
     assert time.monotonic() - since < 5
@@ -61,7 +61,7 @@ async def test_a_damaged_one_is_made_anew(tmp_path: Path, made_model: Path) -> N
 async def test_what_was_made_serves_when_the_original_is_gone(
     tmp_path: Path, made_model: Path
 ) -> None:
-    gone = tmp_path / "models" / "my-model-0123456789ab"
+    gone = tmp_path / "models" / "my-model@01234567"
     gone.parent.mkdir()
     gone.symlink_to(made_model)
     settings = settings_of(tmp_path, model=str(tmp_path / "my-model"))
@@ -72,7 +72,18 @@ async def test_what_was_made_serves_when_the_original_is_gone(
 def test_the_packaged_model_is_found_by_its_name(name: str) -> None:
     assert find_model(name, allow_download=False) == FOLDER
     assert find_model(str(FOLDER), allow_download=False) == FOLDER
-    assert model_name(name) == NAME
+    assert model_name(name, FOLDER) == NAME
+
+
+def test_models_of_one_name_are_told_apart_by_their_weights(tmp_path: Path) -> None:
+    names = set()
+    for place, content in (("a", b"1"), ("b", b"2"), ("c", b"2")):
+        folder = tmp_path / place / "model"
+        folder.mkdir(parents=True)
+        (folder / "model.safetensors").write_bytes(content)
+        names.add(model_name(str(folder), folder))
+    assert len(names) == 2
+    assert all(name.startswith("model@") for name in names)
 
 
 @pytest.mark.parametrize("name", ["nobody/no-such-model", "no such name!", "/no/such/folder"])
