@@ -21,15 +21,14 @@ from session_buddy_skills.advising.explaining import (
     numbered,
     scored,
 )
+from session_buddy_skills.advising.fitting import embedded_and_ranked, gated, ranked
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
-from session_buddy_skills.embeddings.embedder import Vectors
 from session_buddy_skills.errors import EmbedderError, StorageError
-from session_buddy_skills.recommend.ranking import Fit, Meaning, lexical_fit, semantic_fit
-from session_buddy_skills.recommend.space import Neighbours, profile_cosines
-from session_buddy_skills.recommend.terms import telling
+from session_buddy_skills.recommend.ranking import Fit
+from session_buddy_skills.recommend.space import profile_cosines
 from session_buddy_skills.recommend.uses import Pairs, Tally
 from session_buddy_skills.recommendations import (
     DEFAULT_LIMIT,
@@ -86,7 +85,7 @@ class Recommender:
             fit, pairs = await self._fit(text, knowledge, model, left_out)
         finally:
             self.upkeep.requests -= 1
-        scores, reason = _gated(scored(knowledge, fit, context), fit, request, context)
+        scores, reason = gated(scored(knowledge, fit, context), fit, request, context)
         chosen = best(scores, knowledge, left_out, request.limit or DEFAULT_LIMIT)
         near = None if fit.near is None else Nearest(pairs, fit.near[1], fit.near[0])
         items = [
@@ -178,13 +177,13 @@ class Recommender:
         self, text: str, knowledge: Knowledge, model: LiveModel | None, left_out: Collection[int]
     ) -> tuple[Fit, Pairs]:
         """How each skill fits the text, and the pairs that this rests on."""
-        rank = partial(_ranked, text, knowledge, left_out)
+        rank = partial(ranked, text, knowledge, left_out)
         if model is None or not text.strip():
             return await in_thread(rank)
         try:
             if not model.finder.asks_database:
                 # In one go: each crossing into a thread costs as much as a search.
-                return await in_thread(lambda: _embedded_and_ranked(text, model, rank))
+                return await in_thread(lambda: embedded_and_ranked(text, model, rank))
             vector = (await in_thread(lambda: model.embedder.embed([text[:TEXT_CHARS]])))[0]
             near = await model.finder.near_by_database(vector)
             return await in_thread(lambda: rank(model, vector, near))
@@ -232,53 +231,3 @@ class Recommender:
         took = time.monotonic() - start
         self._steps[skill_name] = (time.monotonic() + PAUSES_PER_LOOK * took, steps)
         return steps
-
-
-def _gated(
-    scores: Floats, fit: Fit, request: RecommendRequest, context: Context
-) -> tuple[Floats, Reason]:
-    """The scores, -inf for what is not to be recommended; and why, if that is everything."""
-    nothing = np.full_like(scores, -np.inf)
-    if context.alone:
-        told = bool(context.phase or context.next_steps)
-        return np.where(scores > 0, scores, -np.inf), "no_history" if told else "empty_query"
-    if fit.similarity is None:
-        # Without a cosine none is known to be high enough.
-        out_of_reach = request.min_similarity is not None and request.min_similarity > -1
-        known = fit.scores > 0
-        return (nothing if out_of_reach else np.where(known, scores, -np.inf)), "below_threshold"
-    if request.min_similarity is not None:
-        enough = fit.similarity >= request.min_similarity
-        return np.where(enough, scores, -np.inf), "below_threshold"
-    return (nothing if fit.confidence < 0.5 else scores), "below_threshold"
-
-
-def _embedded_and_ranked(
-    text: str, model: LiveModel, rank: Callable[..., tuple[Fit, Pairs]]
-) -> tuple[Fit, Pairs]:
-    vector = model.embedder.embed([text[:TEXT_CHARS]])[0]
-    return rank(model, vector, model.finder.near(vector))
-
-
-def _ranked(
-    text: str,
-    knowledge: Knowledge,
-    left_out: Collection[int],
-    model: LiveModel | None = None,
-    vector: Vectors | None = None,
-    near: Neighbours | None = None,
-) -> tuple[Fit, Pairs]:
-    # In this order, so that no pair or description is of a skill that is not counted.
-    pairs = knowledge.uses.pairs()
-    descriptions = model.space.descriptions if model else None
-    count = max(len(knowledge.uses.names), 0 if descriptions is None else len(descriptions))
-    if not text.strip():
-        return Fit(np.zeros(count), None, 0.0), pairs
-    if model is None or descriptions is None or vector is None or near is None or not vector.any():
-        words, grams = (index.scores(telling(text), count) for index in knowledge.indexes)
-        return lexical_fit(words, grams), pairs
-    allowed = np.ones(count, bool)
-    allowed[[skill for skill in left_out if skill < count]] = False
-    words, grams = (index.scores(text, count) for index in knowledge.indexes)
-    meaning = Meaning(vector, near, descriptions, model.space.fitted)
-    return semantic_fit(meaning, pairs, words, grams, allowed), pairs

@@ -171,6 +171,11 @@ async def test_it_says_nothing_where_nothing_fits(described: Service) -> None:
     assert answer.confidence < 0.5
 
 
+async def test_a_request_that_names_a_skill_is_answered(described: Service) -> None:
+    await describe(described, xylophone="Plays tunes")
+    assert names(await ask(described, "zebra quantum Xylophone flux"))[0] == "xylophone"
+
+
 async def test_a_threshold_of_the_caller_goes_before(described: Service, embedder: str) -> None:
     query = "run the tests with pytest"
     answer = await ask(described, query, min_similarity=0.4)
