@@ -125,7 +125,7 @@ class Recommendation(BaseModel):
 class Recommendations(BaseModel):
     """What is recommended, best first."""
 
-    recommendation_id: UUID | None = Field(
+    recommendation_id: UUID = Field(
         description="Pass it to track_invocation with the skill that was chosen."
     )
     recommendations: list[Recommendation]

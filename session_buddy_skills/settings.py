@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         description="Whether a sentence model that is not on this machine may be downloaded.",
     )
     index_from: int = Field(
-        default=50_000,
+        default=16_000,
         ge=1_000,
         description="Distinct queries above which an index finds the similar ones, not a scan.",
     )

@@ -62,12 +62,7 @@ def scored(knowledge: Knowledge, fit: Fit, context: Context) -> Floats:
     if context.phase is not None:
         in_phase = lower_bounds(uses.tallies.get(("phase", context.phase), {}), count)
     if context.next_steps:
-        steps = {
-            uses.numbers[name]: one
-            for name, one in context.next_steps.items()
-            if name in uses.numbers
-        }
-        after = lower_bounds(steps, count)
+        after = lower_bounds(numbered(context.next_steps, knowledge), count)
     return final_scores(fit, lower_bounds(tallies, count), in_phase, context.phase_weight, after)
 
 

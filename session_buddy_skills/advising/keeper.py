@@ -12,7 +12,6 @@ from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
 from session_buddy_skills.advising.threads import in_thread
-from session_buddy_skills.errors import StorageError
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.evidence_store import EvidenceReader, EvidenceStore
@@ -78,6 +77,7 @@ class Keeper:
         knowledge = self.knowledge.renewed()
         before: list[Written] = []
         mark: Row = {}
+        read = False
         try:
             async with AsyncExitStack() as stack:
 
@@ -93,9 +93,10 @@ class Keeper:
                 # Between two commits, so that every write is either in what is read or observed.
                 await self._read(await self._invocations.writer.between(begin), knowledge)
             await in_thread(knowledge.fit_documents)
-        except StorageError:
-            self._events[:0] = before
-            raise
+            read = True
+        finally:
+            if not read:
+                self._events[:0] = before
         self.knowledge, self._mark = knowledge, mark
         self._fitted_version = knowledge.version
         self._next_fit = 0.0

@@ -36,8 +36,6 @@ class RecommendationLog:
     ) -> None:
         """Remember what was answered; `keep` writes it."""
         names = [one.skill_name for one in answer.recommendations]
-        if answer.recommendation_id is None:
-            return
         self._newest[answer.recommendation_id] = names
         if len(self._newest) > REMEMBERED:
             self._newest.popitem(last=False)

@@ -30,7 +30,7 @@ POLL_SECONDS = 5.0
 RETRY_SECONDS = 2.0
 CANCEL_SECONDS = 0.5
 MODEL_WAIT_SECONDS = 1.5
-"""How long a request waits for the first model, after which words alone answer."""
+"""How long after the record was read requests wait for a model, before words alone answer."""
 LONGEST_WAIT_SECONDS = 10.0
 """How long a request waits for the record to be read, at the start."""
 
@@ -60,6 +60,9 @@ class Upkeep:
         self._note: str | None = None
         self._coming: str | None = None
         self._trouble = ""
+        self._begins_by = 0.0
+        self._failed = asyncio.Event()
+        """Whether the model in use has failed."""
         self._closing = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -89,7 +92,7 @@ class Upkeep:
         """
         with anyio.move_on_after(LONGEST_WAIT_SECONDS):
             await self.loaded.wait()
-            with anyio.move_on_after(MODEL_WAIT_SECONDS):
+            with anyio.move_on_after(self._begins_by - time.monotonic()):
                 await self.begun.wait()
             return
         reason = self._trouble or "it takes long"
@@ -164,7 +167,9 @@ class Upkeep:
         for model in (self.model, self._next_model):
             if model is not None:
                 model.use(self.keeper.knowledge)
-        self.loaded.set()
+        if not self.loaded.is_set():
+            self._begins_by = time.monotonic() + MODEL_WAIT_SECONDS
+            self.loaded.set()
 
     async def _catch_up(self, model: LiveModel) -> bool:
         try:
@@ -177,6 +182,7 @@ class Upkeep:
                 self._settled.set()
             else:
                 self.model = None
+                self._failed.set()
             return True
         if model is self._next_model and model.is_caught_up:
             logger.info("recommendations come from the model %s", model.embedder.model)
@@ -191,8 +197,12 @@ class Upkeep:
         await self.loaded.wait()
         try:
             for choice in await choices(self._settings):
+                self._preparing = True
                 if await self._take(choice) and not choice.stopgap:
-                    break
+                    self._preparing = False
+                    # What comes after it in the list is for when it fails.
+                    await self._failed.wait()
+                    self._failed.clear()
         finally:
             self._preparing = False
             self.begun.set()

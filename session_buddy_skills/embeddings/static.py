@@ -12,6 +12,9 @@ from session_buddy_skills.embeddings.embedder import Mode, Vectors, unit_rows
 CHARS = 4_000
 """How much of a text is embedded; the mean over more says less."""
 
+TEXTS_AT_ONCE = 256
+"""Tokenised on all cores, and let go of again: a tokenised text takes kilobytes."""
+
 
 class StaticEmbedder:
     """A tenth of a millisecond a text, and 50 MB."""
@@ -37,9 +40,11 @@ class StaticEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder`."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
-        # One by one, twice as fast as the library, which pads a batch to its longest.
-        for row, text in enumerate(texts):
-            tokens = self._tokenizer.encode(text[:CHARS], add_special_tokens=False).ids
-            if tokens:
-                vectors[row] = self._weights[tokens].mean(axis=0)
+        for first in range(0, len(texts), TEXTS_AT_ONCE):
+            some = [text[:CHARS] for text in texts[first : first + TEXTS_AT_ONCE]]
+            found = self._tokenizer.encode_batch_fast(some, add_special_tokens=False)
+            for row, encoding in enumerate(found, first):
+                # Text by text, twice as fast as the library, which pads all to the longest.
+                if tokens := encoding.ids:
+                    vectors[row] = self._weights[tokens].mean(axis=0)
         return unit_rows(vectors, len(texts), self.dimensions, self.model)

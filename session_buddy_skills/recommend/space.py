@@ -88,7 +88,7 @@ class Space:
         """Take in requests that are not there yet."""
         first = len(self.blocks)
         self.blocks.extend(vectors)
-        while len(self._rows) <= max(texts, default=-1):
+        for _ in range(len(self._rows), max(texts, default=-1) + 1):
             self._rows.append(-1)
         for row, text in enumerate(texts, first):
             self._rows.values[text] = row

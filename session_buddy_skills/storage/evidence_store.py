@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -25,11 +25,6 @@ class EvidenceReader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    async def counts(self) -> Row:
-        """Invocations by outcome, over everything."""
-        [row] = await self._connection.fetch("count_invocations")
-        return row
 
     async def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of a query."""
@@ -107,7 +102,7 @@ class EvidenceStore:
         }
         return [row["text_id"] for row in await self.fetch("nearest_texts", parameters)]
 
-    async def _write(self, work: Any) -> None:
+    async def _write(self, work: Callable[[Connection], Awaitable[None]]) -> None:
         try:
             await write_among_others(self.database, work)
         except ConnectionLostError:

@@ -81,9 +81,6 @@ class VectorIndex:
             StorageError: it does not take them.
         """
         keys = np.array([text_key(one) for one in text_ids], np.uint64)
-        # Of two in the index of another process's making the first stays.
-        new = ~np.asarray(self._index.contains(keys), bool)
-        keys, vectors = keys[new], vectors[new]
         for start in range(0, len(keys), LOCKED_ROWS):
             stop = start + LOCKED_ROWS
             try:

@@ -6,13 +6,16 @@ import asyncio
 import logging
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import pytest
 
+from session_buddy_skills.embeddings.embedder import Vectors
 from session_buddy_skills.embeddings.static import StaticEmbedder
+from session_buddy_skills.errors import EmbedderError
 from session_buddy_skills.models import checked
 from session_buddy_skills.recommendations import RecommendRequest
 from session_buddy_skills.service import open_service
@@ -124,6 +127,32 @@ async def test_a_damaged_model_is_told_and_made_anew(settings: Settings, made_mo
     (folder / "model.onnx").write_bytes(b"\0" * 1000)
     async with open_service(with_embedder(settings, "onnx")) as service:
         assert (await ready(service, INT8)).embedding_note is None
+
+
+class Failing(StaticEmbedder):
+    """A model that has stopped to give what it should."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        raise EmbedderError("the model gave vectors that are not finite.")
+
+
+@pytest.mark.slow
+async def test_a_model_that_fails_in_use_leaves_the_next_best(
+    settings: Settings, made_model: Path
+) -> None:
+    share(settings, made_model)
+    async with open_service(with_embedder(settings, "onnx")) as service:
+        await describe(service, lint="Checks the code")
+        await ready(service, INT8)
+        assert service._recommender is not None
+        model = service._recommender.upkeep.model
+        assert model is not None
+        model.embedder = Failing()
+        await used(service, "lint", "look at this file")
+        health = await ready(service, INT8)
+        assert health.embedding_mode == "semantic"
+        assert service._recommender.upkeep.model is not model
+        assert names(await ask(service, "check the code")) == ["lint"]
 
 
 async def test_kept_vectors_of_another_size_are_not_mixed_in(settings: Settings) -> None:
