@@ -77,8 +77,13 @@ def best(
 ) -> list[int]:
     """The skills of the highest scores above -inf, equal ones by name."""
     names = knowledge.uses.names
-    order = [skill for skill in np.flatnonzero(scores > -np.inf).tolist() if skill not in left_out]
-    return sorted(order, key=lambda skill: (-round(float(scores[skill]), 12), names[skill]))[:limit]
+    rounded = np.round(scores, 12)
+    rounded[[skill for skill in left_out if skill < len(rounded)]] = -np.inf
+    possible = np.flatnonzero(rounded > -np.inf)
+    if len(possible) > limit:
+        last = np.partition(rounded[possible], -limit)[-limit]
+        possible = possible[rounded[possible] >= last]
+    return sorted(possible.tolist(), key=lambda skill: (-rounded[skill], names[skill]))[:limit]
 
 
 def explained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from session_buddy_skills.advising.knowledge import TEXT_CHARS, Description, Kno
 from session_buddy_skills.advising.neighbours import Finder
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.embeddings.embedder import Embedder, Vectors
+from session_buddy_skills.errors import StorageError
 from session_buddy_skills.recommend.gate import BACKGROUND
 from session_buddy_skills.recommend.space import Space
 from session_buddy_skills.settings import Settings
@@ -24,8 +26,10 @@ from session_buddy_skills.storage.writing import query_id
 
 logger = logging.getLogger(__name__)
 
-BATCH = {"semantic": 32, "static": 2_000}
+TURN = {"semantic": 32, "static": 2_000}
 """Texts embedded at once: a tenth of a second's work, in which a request has the other core."""
+CHUNK = {"semantic": 512, "static": 2_000}
+"""Texts that are looked up and kept together; among many, more are of like length."""
 PAUSE_SECONDS = 0.002
 LONGEST_PAUSE_SECONDS = 0.05
 """How long a batch lets requests go before it, however many there are."""
@@ -51,6 +55,9 @@ class LiveModel:
         self._store = store
         self._missing: deque[int] = deque()
         self._numbered = 0
+        self._unkept: tuple[list[UUID], Vectors] | None = None
+        """Vectors on their way to the disk, while the next are made."""
+        self._keeping: asyncio.Task[None] | None = None
         self._described: dict[int, Description] = {}
         self._loaded: dict[UUID, Vectors] = {}
         """Vectors of descriptions and names that were kept, until they are taken in."""
@@ -62,12 +69,13 @@ class LiveModel:
     def backlog(self) -> int:
         """Texts that have no vector yet, and one if there is anything that is not fitted yet."""
         waiting = len(self._missing) + len(self.knowledge) - self._numbered
-        return waiting + (self._fitted_to != self._extent())
+        unkept = len(self._unkept[0]) if self._unkept else 0
+        return waiting + unkept + (self._fitted_to != self._extent())
 
     @property
     def is_caught_up(self) -> bool:
         """Whether it knows as good as everything."""
-        little = max(BATCH["semantic"], len(self.knowledge) // 100)
+        little = max(TURN["semantic"], len(self.knowledge) // 100)
         return self._fitted_to is not None and self.backlog <= little
 
     async def load(self) -> None:
@@ -108,13 +116,20 @@ class LiveModel:
         if await self._describe():
             return True
         if self._missing:
-            waited = 0.0
-            while not may_go_on() and waited < LONGEST_PAUSE_SECONDS:
-                await anyio.sleep(PAUSE_SECONDS)
-                waited += PAUSE_SECONDS
-            await self._embed_missing()
+            await self._embed_missing(may_go_on)
+            return True
+        if self._unkept:
+            await self._until_kept()
             return True
         return await self._fit() or await self.finder.extend()
+
+    async def close(self) -> None:
+        """Keep what is not kept yet."""
+        try:
+            await self._until_kept()
+        except StorageError as error:
+            logger.error("%d vectors are not kept: %s", self.backlog, error)
+        await self.finder.close()
 
     def _number(self) -> None:
         """Requests that came since: those without a vector are missing."""
@@ -133,20 +148,48 @@ class LiveModel:
         if new:
             self.space.add(list(new), vectors[list(new.values())])
 
-    async def _embed_missing(self) -> None:
-        count = min(len(self._missing), BATCH[self.embedder.mode])
+    async def _embed_missing(self, may_go_on: Callable[[], bool]) -> None:
+        count = min(len(self._missing), CHUNK[self.embedder.mode])
         batch = [self.knowledge.text_id(self._missing[place]) for place in range(count)]
         keys = {"query_ids": [str(one) for one in batch]}
         rows = await self._store.fetch("query_texts", keys)
-        # Texts of like length together: a batch is padded to its longest.
+        # Texts of like length together: those embedded at once are padded to the longest.
         rows.sort(key=lambda row: len(row["query_text"]))
         ids = [row["query_id"] for row in rows]
         texts = [row["query_text"][:TEXT_CHARS] for row in rows]
-        vectors = await in_thread(lambda: self.embedder.embed(texts))
-        await self._store.keep_embeddings(ids, self.embedder.model, vectors)
-        self._add(ids, vectors)
+        size = TURN[self.embedder.mode]
+        made = []
+        for start in range(0, len(texts), size):
+            await _let_pass(may_go_on)
+            some = texts[start : start + size]
+            made.append(await in_thread(partial(self.embedder.embed, some)))
+        await self._until_kept()
+        if made:
+            vectors = np.concatenate(made)
+            self._unkept = (ids, vectors)
+            self._keep()
+            self._add(ids, vectors)
         for _ in range(count):
             self._missing.popleft()
+
+    def _keep(self) -> None:
+        if self._unkept is not None:
+            ids, vectors = self._unkept
+            keeping = self._store.keep_embeddings(ids, self.embedder.model, vectors)
+            self._keeping = asyncio.create_task(keeping)
+
+    async def _until_kept(self) -> None:
+        """Wait for vectors on their way.
+
+        Raises:
+            StorageError: they are not kept, which is tried again the next time.
+        """
+        if self._keeping is None:
+            self._keep()
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            await keeping
+        self._unkept = None
 
     async def _describe(self) -> bool:
         """Take in descriptions that are new or others than before; whether there were any."""
@@ -172,7 +215,7 @@ class LiveModel:
         ids = {text: query_id(text) for text in texts}
         found = {text: self._loaded[ids[text]] for text in texts if ids[text] in self._loaded}
         missing = sorted((text for text in texts if text not in found), key=len)
-        size = BATCH[self.embedder.mode]
+        size = TURN[self.embedder.mode]
         for start in range(0, len(missing), size):
             some = missing[start : start + size]
             made = await in_thread(partial(self.embedder.embed, some))
@@ -202,3 +245,11 @@ class LiveModel:
         space, knowledge = self.space, self.knowledge
         space.weigh(knowledge.uses.pairs())
         space.fitted = space.fit()
+
+
+async def _let_pass(may_go_on: Callable[[], bool]) -> None:
+    """Let requests go first, for a moment."""
+    waited = 0.0
+    while not may_go_on() and waited < LONGEST_PAUSE_SECONDS:
+        await anyio.sleep(PAUSE_SECONDS)
+        waited += PAUSE_SECONDS

@@ -119,8 +119,9 @@ class Upkeep:
                 pass
         except StorageError as error:
             logger.error("the last recommendations are not kept: %s", error)
-        if self.model is not None:
-            await self.model.finder.close()
+        for model in (self.model, self._next_model):
+            if model is not None:
+                await model.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -36,8 +36,6 @@ class OnnxEmbedder:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        # Packed copies of the weights would be 8 MB, and no faster.
-        options.add_session_config_entry("session.disable_prepacking", "1")
         self._shrinking = onnxruntime.RunOptions()
         self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:

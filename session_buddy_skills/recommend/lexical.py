@@ -36,8 +36,12 @@ class LexicalIndex:
         found = {self.vocabulary.get(term, self.known_terms) for term in self.split(text)}
         known = sorted(term for term in found if term < self.known_terms)
         if self.weights is not None and known:
-            part = self.weights.get_scores_from_ids(known)
-            scores[: len(part)] = part
+            # The library's own sum takes three times as long.
+            weights = self.weights.scores
+            ends = weights["indptr"]
+            places = np.concatenate([np.arange(ends[term], ends[term + 1]) for term in known])
+            documents, parts = weights["indices"][places], weights["data"][places]
+            scores += np.bincount(documents, parts, minlength=skills)[:skills].astype(np.float32)
         return scores
 
     def cosines(self, skill: int, skills: int) -> Scores:

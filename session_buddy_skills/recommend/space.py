@@ -152,9 +152,11 @@ class Space:
         return texts, self.blocks.products(vector[None])[0][: len(texts)]
 
     def near(self, vector: Vectors, texts: list[int], start: int) -> Neighbours:
-        """The cosine of some requests, and of every one from row `start` on, with a vector."""
-        all_texts = self.texts.values
-        rows = self._rows.values[np.array(texts, np.intp)]
+        """The cosine of those requests that have a vector, and of every one from row `start` on."""
+        all_texts, rows_of = self.texts.values, self._rows.values
+        numbers = np.array(texts, np.intp)
+        rows = rows_of[numbers[numbers < len(rows_of)]]
+        rows = rows[rows >= 0]
         later = self.blocks.products(vector[None], start)[0][: max(0, len(all_texts) - start)]
         found = np.concatenate([self.blocks.rows(rows) @ vector, later])
         return np.concatenate([all_texts[rows], all_texts[start:]]), found

@@ -87,9 +87,9 @@ FROM skill_embedding
 WHERE model = $model;
 
 -- name: insert_embeddings
--- Two lists of equal length; of a text that comes twice one is taken.
+-- Two lists of equal length, each text once.
 INSERT INTO skill_embedding (text_id, model, embedding)
-SELECT DISTINCT ON (text_id) text_id, $model, embedding
+SELECT text_id, $model, embedding
 FROM (
     SELECT
         unnest(CAST($text_ids AS UUID[])) AS text_id,
