@@ -43,6 +43,17 @@ class Nearest:
     pairs: Pairs
     rows: NDArray[np.intp]
     cosines: NDArray[np.float32]
+    skills: NDArray[np.int32]
+
+    @classmethod
+    def ended(cls, pairs: Pairs, fit: Fit) -> Nearest | None:
+        """Those of which a use has ended; None without a model."""
+        if fit.near is None:
+            return None
+        cosines, rows = fit.near
+        ended = pairs.good[rows] + pairs.bad[rows] > 0
+        rows = rows[ended]
+        return cls(pairs, rows, cosines[ended], pairs.skill[rows])
 
 
 def scored(knowledge: Knowledge, fit: Fit, context: Context) -> Floats:
@@ -141,10 +152,7 @@ def _evidence(
         found.append(Evidence(kind="step", query=context.after))
     if near is None:
         return found
-    own = np.flatnonzero(
-        (near.pairs.skill[near.rows] == skill)
-        & (near.pairs.good[near.rows] + near.pairs.bad[near.rows] > 0)
-    )
+    own = np.flatnonzero(near.skills == skill)
     for place in own[np.argsort(-near.cosines[own], kind="stable")][: EVIDENCE_ITEMS - len(found)]:
         row = near.rows[place]
         good, bad = near.pairs.good[row] > 0, near.pairs.bad[row] > 0

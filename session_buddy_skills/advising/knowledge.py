@@ -76,9 +76,9 @@ class Knowledge:
         """The id of a request."""
         return UUID(int=int(self._high.values[number]) << 64 | int(self._low.values[number]))
 
-    def number_by_key(self, key: int) -> int | None:
-        """The request of that `text_key`."""
-        return self._texts.get(key)
+    def numbers_by_key(self, keys: Sequence[int]) -> list[int]:
+        """The requests of those `text_key`s that are known."""
+        return [number for number in map(self._texts.get, keys) if number is not None]
 
     def number_of(self, key: UUID) -> int | None:
         """The number of a request that is known."""

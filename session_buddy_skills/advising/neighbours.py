@@ -146,7 +146,5 @@ class Finder:
         self._space.blocks.shrink(stop)
 
     def _known(self, vector: Vectors, keys: list[int], start: int) -> Neighbours:
-        numbers = (self.knowledge.number_by_key(key) for key in keys)
         # Texts of descriptions are indexed as well, in PostgreSQL, and those of other servers.
-        texts = [one for one in numbers if one is not None]
-        return self._space.near(vector, texts, start)
+        return self._space.near(vector, self.knowledge.numbers_by_key(keys), start)

@@ -87,7 +87,7 @@ class Recommender:
             self.upkeep.requests -= 1
         scores, reason = gated(scored(knowledge, fit, context), fit, request, context)
         chosen = best(scores, knowledge, left_out, request.limit or DEFAULT_LIMIT)
-        near = None if fit.near is None else Nearest(pairs, fit.near[1], fit.near[0])
+        near = Nearest.ended(pairs, fit)
         items = [
             explained(skill, float(scores[skill]), knowledge, fit, context, near)
             for skill in chosen

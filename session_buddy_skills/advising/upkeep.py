@@ -90,6 +90,8 @@ class Upkeep:
         Raises:
             StorageError: it could not be read, or takes long.
         """
+        if self.loaded.is_set() and self.begun.is_set():
+            return
         with anyio.move_on_after(LONGEST_WAIT_SECONDS):
             await self.loaded.wait()
             with anyio.move_on_after(self._begins_by - time.monotonic()):
