@@ -147,6 +147,7 @@ class LiveModel:
                 new[number] = place
         if new:
             self.space.add(list(new), vectors[list(new.values())])
+            self.finder.save_room()
 
     async def _embed_missing(self, may_go_on: Callable[[], bool]) -> None:
         count = min(len(self._missing), CHUNK[self.embedder.mode])

@@ -62,6 +62,12 @@ class Finder:
         """Whether the database has to be asked which requests are near."""
         return self._in_database and self._indexed > 0
 
+    def save_room(self) -> None:
+        """Keep vectors small where they are more than are scanned."""
+        rows = len(self._space.texts)
+        if rows >= self._index_from:
+            self._space.blocks.shrink(rows)
+
     def near(self, vector: Vectors) -> Neighbours:
         """Requests near a (d,) vector, and the cosine of each. Blocking."""
         start = self._indexed
@@ -121,7 +127,7 @@ class Finder:
             self._building = asyncio.create_task(self._build_in_database())
         if not self._building.done() or self._building.exception() is not None:
             return False
-        self._cover(rows)
+        self._indexed = rows
         return True
 
     async def _build_in_database(self) -> None:
@@ -139,11 +145,7 @@ class Finder:
         if new:
             vectors = self._space.rows_of([texts[place] for place in new])
             self._index.add([ids[place] for place in new], vectors)
-        self._cover(stop)
-
-    def _cover(self, stop: int) -> None:
         self._indexed = stop
-        self._space.blocks.shrink(stop)
 
     def _known(self, vector: Vectors, keys: list[int], start: int) -> Neighbours:
         # Texts of descriptions are indexed as well, in PostgreSQL, and those of other servers.

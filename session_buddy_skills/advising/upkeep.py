@@ -12,7 +12,7 @@ from session_buddy_skills.advising.keeper import Keeper
 from session_buddy_skills.advising.knowledge import Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.log import RecommendationLog
-from session_buddy_skills.advising.memory import give_back
+from session_buddy_skills.advising.memory import give_back, keep_large_apart
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.embeddings.choosing import Choice, choices
 from session_buddy_skills.errors import EmbedderError, SkillsError, StorageError
@@ -102,6 +102,7 @@ class Upkeep:
 
     def start(self) -> None:
         """Begin to keep in step."""
+        keep_large_apart()
         # Not in a task group: who opens a service need not be the task that closes it.
         self._tasks = [asyncio.create_task(work()) for work in (self._keep_up, self._prepare)]
         for task in self._tasks:

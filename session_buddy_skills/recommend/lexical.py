@@ -15,6 +15,8 @@ Scores = NDArray[np.float32]
 
 K1 = 1.5
 B = 0.75
+COUNTED_FROM = 10_000
+"""Terms of a document from which on they are counted, which takes a tenth of the room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,41 @@ class LexicalIndex:
         return found
 
 
+class _Document:
+    """The terms of one document: how often each came, and those that came since."""
+
+    def __init__(self) -> None:
+        self._terms: NDArray[np.uint32] = np.zeros(0, np.uint32)
+        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._newest: array[int] = array("I")
+
+    def extend(self, terms: array[int]) -> None:
+        """Add terms at the end."""
+        self._newest.extend(terms)
+        if len(self._newest) > COUNTED_FROM:
+            self._count()
+
+    def terms(self) -> array[int]:
+        """All terms, in the order of their numbers."""
+        self._count()
+        return array("I", np.repeat(self._terms, self._counts).tobytes())
+
+    def _count(self) -> None:
+        newest = np.frombuffer(self._newest, np.uint32)
+        ones = np.ones(len(newest), np.int64)
+        terms, places = np.unique(np.concatenate([self._terms, newest]), return_inverse=True)
+        counts = np.bincount(places, np.concatenate([self._counts, ones]), len(terms))
+        self._terms, self._counts = terms, counts.astype(np.int64)
+        self._newest = array("I")
+
+
 class Lexicon:
     """The documents, which grow; skills are numbered from 0."""
 
     def __init__(self, split: Callable[[str], list[str]]) -> None:
         self._split = split
         self._vocabulary: dict[str, int] = {}
-        self._documents: list[array[int]] = []
+        self._documents: list[_Document] = []
         self._descriptions: dict[int, array[int]] = {}
         self._lock = Lock()
 
@@ -90,7 +120,7 @@ class Lexicon:
         with self._lock:
             terms = len(self._vocabulary)
             documents = [
-                document + self._descriptions.get(skill, array("I"))
+                document.terms() + self._descriptions.get(skill, array("I"))
                 for skill, document in enumerate(self._documents)
             ]
         weights = None
@@ -103,7 +133,7 @@ class Lexicon:
 
     def _room_for(self, skill: int) -> None:
         while len(self._documents) <= skill:
-            self._documents.append(array("I"))
+            self._documents.append(_Document())
 
     def _numbers(self, terms: list[str]) -> array[int]:
         number = self._vocabulary.setdefault

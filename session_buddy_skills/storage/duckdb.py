@@ -115,7 +115,7 @@ class DuckDBDatabase:
         """Open the file anew, if nobody reads: DuckDB lets go of its pages in no other way."""
         async with self._writer_turn:
             self._require_open()
-            if not self._readers.full():
+            if self._readers.qsize() < READERS:
                 return
             self._writer.invalid = True
             await self._open_anew()

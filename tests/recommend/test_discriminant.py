@@ -178,6 +178,13 @@ def test_what_is_near_is_what_a_scan_finds() -> None:
     assert near == pytest.approx((vectors @ query)[some], rel=1e-4, abs=1e-4)
     assert texts.tolist() == list(range(9_000))
     space.blocks.shrink(9_000)
+    # The first block alone, since the second is not full; steps are coarse in few dimensions.
+    lengths = np.linalg.norm(vectors, axis=1)
+    moved = np.abs(space.everything(query)[1] - cosines) / (lengths * lengths[3])
+    assert 0 < moved.max() < 0.01
+    assert moved[8_192:].max() == 0
+    kept = space.blocks.rows(np.array([0, 8_999]))
+    assert kept == pytest.approx(vectors[[0, 8_999]], abs=float(lengths.max()) / 127)
     assert space.blocks.highest(query[None], np.array([3])) == pytest.approx(
         [np.delete(vectors @ query, 3).max()], rel=2e-3
     )

@@ -91,6 +91,27 @@ def test_a_document_grows_and_its_description_is_replaced() -> None:
     assert index.scores("pretty code", 3)[1] > 0
 
 
+def test_many_terms_are_counted_as_if_each_was_kept() -> None:
+    chance = np.random.default_rng(0)
+    texts = [" ".join(f"w{n}" for n in chance.zipf(1.5, 900) % 500) for _ in range(30)]
+    grown, whole = Lexicon(word_terms), Lexicon(str.split)
+    for text in texts:
+        grown.add(0, text)
+        grown.add(1, text[: len(text) // 2])
+    grown.describe(0, "only here")
+    for skill, part in enumerate([1, 2]):
+        terms = [term for text in texts for term in word_terms(text[: len(text) // part])]
+        whole.describe(skill, " ".join(term.replace(" ", "+") for term in terms))
+    whole.add(0, "only here only+here")
+    for query in ("w1 w2 w17", "w3 w499", "only here"):
+        expected = whole.fit().scores(" ".join(_joined(query)), 2)
+        assert grown.fit().scores(query, 2) == pytest.approx(expected, rel=1e-5)
+
+
+def _joined(query: str) -> list[str]:
+    return [term.replace(" ", "+") for term in word_terms(query)]
+
+
 def test_documents_are_compared_by_the_cosine_of_their_weights() -> None:
     lexicon = Lexicon(word_terms)
     for skill, text in enumerate(["run tests", "run tests", "bake bread", "run away"]):

@@ -4,8 +4,10 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
+import numpy as np
 import pytest
 
 from session_buddy_skills.errors import NotADatabaseError, StorageError, StorageFullError
@@ -42,6 +44,26 @@ async def count_queries(database: DuckDBDatabase) -> int:
     with duckdb.connect(str(database.path)) as connection:
         [[n]] = connection.execute("SELECT count(*) FROM skill_query").fetchall()
     return int(n)
+
+
+async def test_memory_of_what_was_read_is_let_go_of(database: DuckDBDatabase) -> None:
+    def used() -> int:
+        query = "SELECT sum(memory_usage_bytes) FROM duckdb_memory()"
+        [[total]] = database._main.execute(query).fetchall()
+        return int(total)
+
+    vectors = np.random.default_rng(0).normal(size=(10_000, 384)).astype(np.float32)
+    async with database.writing() as connection:
+        await connection.insert_embeddings([uuid4() for _ in vectors], "m", vectors)
+    await database.release_memory()
+    async with database.reading() as connection:
+        rows = await connection.fetch("embeddings_of_model", {"model": "m"})
+        assert used() > 10e6
+        # Nobody who reads is cut off.
+        await database.release_memory()
+        assert await connection.fetch("embeddings_of_model", {"model": "m"}) == rows
+    await database.release_memory()
+    assert used() < 1e6
 
 
 @pytest.mark.parametrize(
