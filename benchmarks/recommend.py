@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from fastmcp import Client
@@ -32,6 +33,8 @@ EMBEDDERS = ("onnx", "static", "sentence-transformers", "none")
 SEMANTIC = ("onnx", "sentence-transformers")
 HELD_OUT = 0.2
 """Share of the skills that are left out of the record, to ask for what it does not know."""
+FAILURES = {"20 % failed, in place": 5, "20 % failed, beside": 1}
+"""Draws of each kind: of which uses fail; which they are moves recall@1 by half a point."""
 PER_SKILL = {"no history": 0, "1 per skill": 1, "5 per skill": 5, "20 per skill": 20}
 TARGETS = {
     ("semantic", "full history"): (0.855, 0.970, 0.905),
@@ -81,9 +84,11 @@ def per_skill(history: Sequence[Use], count: int, seed: int = 0) -> list[Use]:
     return kept
 
 
-def with_failures(history: Sequence[Use], skills: Sequence[str], *, added: bool) -> list[Use]:
+def with_failures(
+    history: Sequence[Use], skills: Sequence[str], *, added: bool, seed: int
+) -> list[Use]:
     """A fifth of the uses being failed uses of a wrong skill, in place of right ones or beside."""
-    chance = random.Random(0)
+    chance = random.Random(seed)
     mixed = list(history) if added else []
     for use in history:
         if chance.random() < (0.25 if added else 0.2):
@@ -198,13 +203,15 @@ async def measure(embedder: str) -> None:
     full = show(embedder, "full history", await ask(embedder, skills, history, requests))
     if embedder not in SEMANTIC[:1]:
         return
-    for setting, added in (("20 % failed, in place", False), ("20 % failed, beside", True)):
-        mixed = with_failures(history, list(skills), added=added)
-        found = show(embedder, setting, await ask(embedder, skills, mixed, requests))
-        loss = (full[0] - found[0]) * 100
-        print(
-            f"{'':22}loses {loss:.2f} points of recall@1, <= 1 {'met' if loss <= 1 else 'MISSED'}"
-        )
+    for setting, draws in FAILURES.items():
+        losses = []
+        for seed in range(draws):
+            added = setting.endswith("beside")
+            mixed = with_failures(history, list(skills), added=added, seed=seed)
+            found = show(embedder, setting, await ask(embedder, skills, mixed, requests))
+            losses.append((full[0] - found[0]) * 100)
+        loss, verdict = fmean(losses), "met" if fmean(losses) <= 1 else "MISSED"
+        print(f"{'':22}loses {loss:.2f} points of recall@1 in the mean, <= 1 {verdict}")
     left_out = set(random.Random(0).sample(sorted(skills), round(len(skills) * HELD_OUT)))
     known = {name: text for name, text in skills.items() if name not in left_out}
     answers = await ask(embedder, known, [u for u in history if u.skill in known], requests)

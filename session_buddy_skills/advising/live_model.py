@@ -140,14 +140,10 @@ class LiveModel:
         self._numbered = known
 
     def _add(self, ids: Sequence[UUID], vectors: Vectors) -> None:
-        new: dict[int, int] = {}
-        for place, one in enumerate(ids):
-            number = self.knowledge.number_of(one)
-            if number is not None and number not in self.space:
-                new[number] = place
-        if new:
-            self.space.add(list(new), vectors[list(new.values())])
-            self.finder.save_room()
+        numbers = [self.knowledge.number_of(one) for one in ids]
+        known = [place for place, number in enumerate(numbers) if number is not None]
+        self.space.add([number for number in numbers if number is not None], vectors[known])
+        self.finder.save_room()
 
     async def _embed_missing(self, may_go_on: Callable[[], bool]) -> None:
         count = min(len(self._missing), CHUNK[self.embedder.mode])

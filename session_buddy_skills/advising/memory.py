@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 M_MMAP_THRESHOLD = -3
-LARGE_BYTES = 2**20
+LARGE_BYTES = 2**23
 
 
 def keep_large_apart() -> None:

@@ -12,10 +12,8 @@ from session_buddy_skills.embeddings.embedder import Mode, Vectors, unit_rows
 from session_buddy_skills.errors import EmbedderError
 
 TEXTS_AT_ONCE = 32
-TOKENS_AT_ONCE = 1_024
-"""Padding included: more of them take longer and hundreds of megabytes."""
-SHRINKING_TOKENS = 512
-"""From this many on, the memory that was used is given back."""
+TOKENS_AT_ONCE = 192
+"""Padding included: more of them take longer, as they leave the processor's cache, and memory."""
 
 
 class OnnxEmbedder:
@@ -36,8 +34,6 @@ class OnnxEmbedder:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False
         options.log_severity_level = 3
-        self._shrinking = onnxruntime.RunOptions()
-        self._shrinking.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         try:
             meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
             self.model = f"{meta['model']}-int8"
@@ -80,9 +76,8 @@ class OnnxEmbedder:
         for row, tokens in enumerate(batch):
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
-        options = self._shrinking if ids.size > SHRINKING_TOKENS else None
         inputs = {"input_ids": ids, "attention_mask": mask}
-        found: Vectors = self._session.run(None, inputs, options)[0]
+        found: Vectors = self._session.run(None, inputs)[0]
         if found.shape[1] != self.dimensions:
             raise EmbedderError(
                 f"the model {self.model} gave vectors of {found.shape[1]} dimensions, "

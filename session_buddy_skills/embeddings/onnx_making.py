@@ -50,6 +50,7 @@ def make(folder: Path, target: Path, name: str) -> None:
     Raises:
         EmbedderError: what is needed is not installed, the folder holds no sentence model, or what
             came out is not close enough to it.
+        OSError: the target cannot be written.
     """
     original = _sentence_transformer(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +147,9 @@ def main() -> None:
     except SkillsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        sys.stderr.write(f"the model cannot be written to {target}: {error.strerror or error}.\n")
+        sys.exit(EmbedderError.exit_code)
 
 
 if __name__ == "__main__":

@@ -31,10 +31,19 @@ class Column(Generic[D]):
 
     def append(self, value: float) -> None:
         """Add one."""
-        if self._length == len(self._values):
-            self._values = np.concatenate([self._values, np.zeros_like(self._values)])
+        self._make_room(1)
         self._values[self._length] = value
         self._length += 1
+
+    def extend(self, values: NDArray[D]) -> None:
+        """Add several."""
+        self._make_room(len(values))
+        self._values[self._length : self._length + len(values)] = values
+        self._length += len(values)
+
+    def _make_room(self, count: int) -> None:
+        while self._length + count > len(self._values):
+            self._values = np.concatenate([self._values, np.zeros_like(self._values)])
 
 
 class Blocks:

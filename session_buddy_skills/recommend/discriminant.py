@@ -80,10 +80,13 @@ class Moments:
         if missing > 0:
             self._sums = np.vstack([self._sums, np.zeros((missing, self._dimensions))])
             self._counts = np.append(self._counts, np.zeros(missing))
-        weighted = vectors * weights[:, None]
+        weighted = vectors * weights[:, None].astype(np.float32)
+        # A product of some thousand rows is exact enough as float32, and takes a third of the time.
         self._second += weighted.T @ vectors
-        np.add.at(self._sums, skills, weighted)
-        np.add.at(self._counts, skills, weights)
+        order = np.argsort(skills, kind="stable")
+        present, starts = np.unique(skills[order], return_index=True)
+        self._sums[present] += np.add.reduceat(weighted[order], starts)
+        self._counts += np.bincount(skills, weights, len(self._counts))
 
     def fit(self, shrinkage: float) -> Discriminant | None:
         """The discriminant of these rows; None if there are none.

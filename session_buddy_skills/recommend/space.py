@@ -85,15 +85,17 @@ class Space:
         return text < len(self._rows) and self._rows.values[text] >= 0
 
     def add(self, texts: list[int], vectors: Vectors) -> None:
-        """Take in requests that are not there yet."""
+        """Take in (n, d) vectors of distinct requests; those that are there already stay."""
+        numbers = np.array(texts, np.int32)
+        missing = int(numbers.max(initial=-1)) + 1 - len(self._rows)
+        self._rows.extend(np.full(max(0, missing), -1, np.int32))
+        new = self._rows.values[numbers] < 0
+        numbers, vectors = numbers[new], vectors[new]
         first = len(self.blocks)
         self.blocks.extend(vectors)
-        for _ in range(len(self._rows), max(texts, default=-1) + 1):
-            self._rows.append(-1)
-        for row, text in enumerate(texts, first):
-            self._rows.values[text] = row
-            self._skill_of.append(-1)
-            self.texts.append(text)
+        self._rows.values[numbers] = np.arange(first, first + len(numbers))
+        self._skill_of.extend(np.full(len(numbers), -1, np.int32))
+        self.texts.extend(numbers)
 
     def rows_of(self, texts: list[int]) -> Vectors:
         """(n, d) of the vectors of requests."""
