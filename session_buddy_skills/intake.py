@@ -23,7 +23,7 @@ from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.ledger import End, Put, end_times
 from session_buddy_skills.storage.user_key import UserHasher, load_user_key
 
-Shown = Mapping[UUID | None, Sequence[str] | None]
+Shown = Mapping[UUID, Sequence[str]]
 """Skills that were recommended, best first, by the id of the recommendation."""
 
 
@@ -54,7 +54,8 @@ class Intake:
     def _put(self, request: TrackRequest | RecordRequest, outcome: Outcome, shown: Shown) -> Put:
         stated = self._stated(request, outcome)
         known = stated.copy()
-        if names := shown.get(request.recommendation_id):
+        followed = request.recommendation_id
+        if followed is not None and (names := shown.get(followed)):
             # Chosen from a list, it has its place there, and the others were passed over.
             others = tuple(name for name in names if name != request.skill_name)
             known.setdefault("alternatives_considered", others)

@@ -217,7 +217,11 @@ class Service:
         from session_buddy_skills.storage.evidence_store import EvidenceStore
 
         self._recommender = Recommender(
-            self._settings, EvidenceStore(self._database), self._store, self._intake.hash_user
+            self._settings,
+            EvidenceStore(self._database),
+            self._store,
+            # Looked up at need: the first user makes the key.
+            lambda user: self._intake.hash_user(user),
         )
         self._recommender.upkeep.start()
 
@@ -225,7 +229,7 @@ class Service:
         """Write what is waiting and let go of the database."""
         try:
             if self._recommender is not None:
-                await self._recommender.upkeep.close()
+                await self._recommender.close()
         finally:
             await self._store.close()
 
@@ -241,10 +245,10 @@ class Service:
     async def _shown(self, requests: Sequence[TrackRequest]) -> Shown:
         """What was shown by the recommendations that these requests follow."""
         ids = {one.recommendation_id for one in requests if one.recommendation_id is not None}
-        if self._recommender is None:
+        if self._recommender is None or not ids:
             return {}
         try:
-            return {key: await self._recommender.shown(key) for key in ids}
+            return await self._recommender.upkeep.log.shown(ids)
         except StorageError as error:
             logger.error("recorded without what was recommended: %s", error)
             return {}

@@ -105,15 +105,15 @@ def explained(
     tally, where = _tally(knowledge, skill, context)
     overall = uses.tally(skill)
     evidence = _evidence(skill, knowledge, near, context)
-    similarity = None if fit.similarity is None else float(fit.similarity[skill])
+    similarity = _cosine(fit.similarity, skill)
     description = knowledge.descriptions.get(skill)
     if description is not None and description.text and not context.alone:
-        said = Evidence(kind="description", similarity=_description_cosine(skill, fit))
+        said = Evidence(kind="description", similarity=_cosine(fit.described, skill))
         evidence = sorted([*evidence, said], key=_nearness)[:EVIDENCE_ITEMS]
     return Recommendation(
         skill_name=uses.names[skill],
         score=round(float(score), 6),
-        similarity_score=None if similarity is None else round(max(-1.0, min(1.0, similarity)), 6),
+        similarity_score=similarity,
         completed=overall.completed * 2 > overall.settled,
         completion_rate=rate(tally.completed, tally.settled),
         duration_seconds=_median(uses.durations.get(skill, ())),
@@ -172,10 +172,11 @@ def _nearness(one: Evidence) -> tuple[bool, float]:
     return one.kind != "step", -(one.similarity or 0.0)
 
 
-def _description_cosine(skill: int, fit: Fit) -> float | None:
-    if fit.described is None or skill >= len(fit.described):
+def _cosine(cosines: NDArray[np.float32] | None, skill: int) -> float | None:
+    """That of a skill; None without a model, or where it has nothing to be compared with."""
+    if cosines is None or skill >= len(cosines) or cosines[skill] <= -1:
         return None
-    return round(float(fit.described[skill]), 6)
+    return round(min(1.0, float(cosines[skill])), 6)
 
 
 def _median(durations: Sequence[float]) -> float | None:
@@ -184,7 +185,10 @@ def _median(durations: Sequence[float]) -> float | None:
 
 
 def _best_phase(knowledge: Knowledge, skill: int) -> str | None:
-    """The phase with the highest lower bound of the completion rate; of equal ones the first."""
+    """The phase with the highest lower bound of the completion rate, if any run completed in one.
+
+    Of equal ones it is the first.
+    """
     phases = {
         value: by_skill[skill]
         for (kind, value), by_skill in list(knowledge.uses.tallies.items())
@@ -197,7 +201,7 @@ def _best_phase(knowledge: Knowledge, skill: int) -> str | None:
         np.array([phases[name].completed for name in names], np.float64),
         np.array([phases[name].settled for name in names], np.float64),
     )
-    return names[int(bounds.argmax())]
+    return names[int(bounds.argmax())] if bounds.any() else None
 
 
 def _sentence(

@@ -66,7 +66,15 @@ def ranked(
     count = max(len(knowledge.uses.names), 0 if descriptions is None else len(descriptions))
     if not text.strip():
         return Fit(np.zeros(count), None, 0.0), pairs
-    if model is None or descriptions is None or vector is None or near is None or not vector.any():
+    if (
+        model is None
+        or descriptions is None
+        or vector is None
+        or near is None
+        or not vector.any()
+        # Nothing is taken in yet, so that a cosine says nothing.
+        or model.space.fitted.discriminant is None
+    ):
         words, grams = (index.scores(telling(text), count) for index in knowledge.indexes)
         return lexical_fit(words, grams), pairs
     allowed = np.ones(count, bool)

@@ -121,10 +121,18 @@ class Keeper:
 
     async def others_wrote(self) -> bool:
         """Whether another process has recorded something; asked at its own slow pace."""
-        if time.monotonic() < self._next_read or self._events:
+        if time.monotonic() < self._next_read:
             return False
+        before = self._expected_total()
         [mark] = await self._store.fetch("evidence_mark")
-        return not self._events and mark != self._mark
+        if self._events or before != self._mark["total"]:
+            # What was written meanwhile may be in the count, or not yet.
+            return not before <= mark["total"] <= self._expected_total()
+        return mark != self._mark
+
+    def _expected_total(self) -> int:
+        total: int = self._mark["total"] + sum(event.new for event in self._events)
+        return total
 
     async def fit_documents(self) -> bool:
         """Make the documents' indexes anew where they have changed and it is time."""

@@ -88,13 +88,15 @@ class LiveModel:
         background = await in_thread(lambda: self.embedder.embed(BACKGROUND))
         self.space = Space(self.embedder.dimensions, background)
         self.finder = Finder(self._settings, self._store, self.embedder, self.space, self.knowledge)
-        descriptions = self.knowledge.descriptions.values()
+        # A copy, since others are added in a thread.
+        descriptions = list(self.knowledge.descriptions.values())
         wanted = {query_id(text) for one in descriptions for text in (one.text, one.name)}
         async for ids, vectors in self._store.embeddings(
             self.embedder.model, self.embedder.dimensions
         ):
-            self._add(ids, vectors)
-            self._loaded |= {one: vectors[n] for n, one in enumerate(ids) if one in wanted}
+            await in_thread(partial(self._add, ids, vectors))
+            # Copies, since a row would keep all of them.
+            self._loaded |= {one: vectors[n].copy() for n, one in enumerate(ids) if one in wanted}
         self._number()
         await self.finder.prepare()
         # The database keeps in memory what it has read once.
@@ -113,7 +115,7 @@ class LiveModel:
         `may_go_on` says whether no request is waiting.
         """
         self._number()
-        if await self._describe():
+        if await self._describe(may_go_on):
             return True
         if self._missing:
             await self._embed_missing(may_go_on)
@@ -134,9 +136,7 @@ class LiveModel:
     def _number(self) -> None:
         """Requests that came since: those without a vector are missing."""
         known = len(self.knowledge)
-        self._missing.extend(
-            number for number in range(self._numbered, known) if number not in self.space
-        )
+        self._missing.extend(self.space.lacking(self._numbered, known))
         self._numbered = known
 
     def _add(self, ids: Sequence[UUID], vectors: Vectors) -> None:
@@ -146,6 +146,9 @@ class LiveModel:
         self.finder.save_room()
 
     async def _embed_missing(self, may_go_on: Callable[[], bool]) -> None:
+        if self._keeping is None or self._keeping.done():
+            # Before more is made that would have to wait.
+            await self._until_kept()
         count = min(len(self._missing), CHUNK[self.embedder.mode])
         batch = [self.knowledge.text_id(self._missing[place]) for place in range(count)]
         keys = {"query_ids": [str(one) for one in batch]}
@@ -165,7 +168,7 @@ class LiveModel:
             vectors = np.concatenate(made)
             self._unkept = (ids, vectors)
             self._keep()
-            self._add(ids, vectors)
+            await in_thread(partial(self._add, ids, vectors))
         for _ in range(count):
             self._missing.popleft()
 
@@ -188,14 +191,16 @@ class LiveModel:
             await keeping
         self._unkept = None
 
-    async def _describe(self) -> bool:
+    async def _describe(self, may_go_on: Callable[[], bool]) -> bool:
         """Take in descriptions that are new or others than before; whether there were any."""
         current = dict(self.knowledge.descriptions)
         changed = [one for skill, one in current.items() if self._described.get(skill) != one]
         if not changed:
+            self._loaded.clear()
             return False
+        changed = changed[: CHUNK[self.embedder.mode]]
         texts = {one.text or one.name for one in changed} | {one.name for one in changed}
-        vectors = await self._vectors_of(sorted(texts))
+        vectors = await self._vectors_of(sorted(texts), may_go_on)
         whole = np.stack([vectors[one.text or one.name] for one in changed])
         names = np.stack([vectors[one.name] for one in changed])
         skills = [one.skill for one in changed]
@@ -204,7 +209,9 @@ class LiveModel:
         self._next_fit = 0.0
         return True
 
-    async def _vectors_of(self, texts: list[str]) -> dict[str, Vectors]:
+    async def _vectors_of(
+        self, texts: list[str], may_go_on: Callable[[], bool]
+    ) -> dict[str, Vectors]:
         """The vectors of texts, made and kept where they were not at the start.
 
         Looking some up would have the database read them all.
@@ -214,6 +221,7 @@ class LiveModel:
         missing = sorted((text for text in texts if text not in found), key=len)
         size = TURN[self.embedder.mode]
         for start in range(0, len(missing), size):
+            await _let_pass(may_go_on)
             some = missing[start : start + size]
             made = await in_thread(partial(self.embedder.embed, some))
             keys = [ids[text] for text in some]

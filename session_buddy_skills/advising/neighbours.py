@@ -108,7 +108,10 @@ class Finder:
     async def prepare(self) -> None:
         """Have PostgreSQL index vectors from the beginning: later it would take minutes."""
         if self._in_database and len(self._space.texts) < INDEXED_AT_ONCE:
-            await self._store.index_embeddings(self._embedder.model, self._embedder.dimensions)
+            try:
+                await self._store.index_embeddings(self._embedder.model, self._embedder.dimensions)
+            except StorageError as error:
+                logger.warning("requests are found by looking at all, without an index: %s", error)
 
     async def close(self) -> None:
         """Keep the index, and give up making one."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection
 from functools import partial
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +22,13 @@ from session_buddy_skills.advising.explaining import (
 from session_buddy_skills.advising.fitting import embedded_and_ranked, gated, ranked
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
+from session_buddy_skills.advising.steps import Steps, known_steps
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
 from session_buddy_skills.errors import EmbedderError, StorageError
 from session_buddy_skills.recommend.ranking import Fit
 from session_buddy_skills.recommend.space import profile_cosines
-from session_buddy_skills.recommend.uses import Pairs, Tally
+from session_buddy_skills.recommend.uses import Pairs
 from session_buddy_skills.recommendations import (
     DEFAULT_LIMIT,
     DEFAULT_PHASE_WEIGHT,
@@ -50,9 +49,6 @@ from session_buddy_skills.storage.store import InvocationStore
 logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
-PAUSES_PER_LOOK = 20
-"""How many times longer than looking up what comes after a skill the answer is used again."""
-
 
 class Recommender:
     """Answers from memory, which `upkeep` keeps in step with the record."""
@@ -65,9 +61,8 @@ class Recommender:
         hash_user: Callable[[str], str],
     ) -> None:
         self.upkeep = Upkeep(settings, store, invocations)
-        self._store = store
         self._hash_user = hash_user
-        self._steps: dict[str, tuple[float, dict[str, Tally]]] = {}
+        self._steps = Steps(store)
 
     async def recommend(self, request: RecommendRequest) -> Recommendations:
         """The skills that fit a request, best first."""
@@ -146,8 +141,7 @@ class Recommender:
         """What usually comes next and works, after what the session did last."""
         await self.upkeep.until_loaded()
         knowledge, model = self.upkeep.knowledge, self.upkeep.model
-        last = await self._last_step(request.session_id)
-        steps = await self._after(last) if last else {}
+        last, steps = await self._steps.of(request.session_id, wait=True)
         bounds = lower_bounds(numbered(steps, knowledge), len(knowledge.uses.names))
         context = Context(after=last, next_steps=steps, alone=True)
         found = np.where(bounds > 0, bounds, -np.inf)
@@ -169,9 +163,10 @@ class Recommender:
         self.upkeep.log.note(answer, asked, "", None)
         return answer
 
-    async def shown(self, recommendation_id: UUID) -> list[str] | None:
-        """The skills that were recommended under this id, best first; None if it is not known."""
-        return await self.upkeep.log.shown(recommendation_id)
+    async def close(self) -> None:
+        """Stop all that goes on in the background, and keep what was recommended."""
+        await self._steps.close()
+        await self.upkeep.close()
 
     async def _fit(
         self, text: str, knowledge: Knowledge, model: LiveModel | None, left_out: Collection[int]
@@ -192,7 +187,7 @@ class Recommender:
             return await in_thread(rank)
 
     async def _context(self, request: RecommendRequest, *, asked: bool) -> Context:
-        last, steps = await self._steps_of(request.session_id)
+        last, steps = await known_steps(self._steps, request.session_id)
         weight = DEFAULT_PHASE_WEIGHT if request.phase_weight is None else request.phase_weight
         if not asked or not request.workflow_phase:
             weight = float(bool(request.workflow_phase))
@@ -205,29 +200,3 @@ class Recommender:
             next_steps=steps,
             alone=weight == 1 or not asked,
         )
-
-    async def _steps_of(self, session_id: str | None) -> tuple[str | None, dict[str, Tally]]:
-        """The session's last step and what comes after it; without it if that cannot be read."""
-        try:
-            last = await self._last_step(session_id) if session_id else None
-            return last, await self._after(last) if last else {}
-        except StorageError as error:
-            logger.error("recommending without the session's last step: %s", error)
-            return None, {}
-
-    async def _last_step(self, session_id: str) -> str | None:
-        rows = await self._store.fetch("last_step", {"session_id": session_id})
-        return rows[0]["skill_name"] if rows else None
-
-    async def _after(self, skill_name: str) -> dict[str, Tally]:
-        """Of the times that anything came after the skill: how often each came and completed."""
-        fresh_until, steps = self._steps.get(skill_name, (0.0, {}))
-        if time.monotonic() < fresh_until:
-            return steps
-        start = time.monotonic()
-        rows = await self._store.fetch("next_steps", {"skill_name": skill_name})
-        total = sum(row["followed"] for row in rows)
-        steps = {row["skill_name"]: Tally(row["completed"], total) for row in rows}
-        took = time.monotonic() - start
-        self._steps[skill_name] = (time.monotonic() + PAUSES_PER_LOOK * took, steps)
-        return steps

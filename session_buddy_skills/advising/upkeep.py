@@ -59,6 +59,8 @@ class Upkeep:
         self._preparing = True
         self._note: str | None = None
         self._coming: str | None = None
+        self._in_use: str | None = None
+        """The name of the choice that is in use."""
         self._trouble = ""
         self._begins_by = 0.0
         self._failed = asyncio.Event()
@@ -161,10 +163,11 @@ class Upkeep:
             await self._read_everything()
         did = await self.keeper.take_in()
         did |= await self.keeper.fit_documents()
+        did |= await self.log.keep()
         for model in (self.model, self._next_model):
             if model is not None:
                 did |= await self._catch_up(model)
-        return await self.log.keep() or did
+        return did
 
     async def _read_everything(self) -> None:
         await self.keeper.read_everything()
@@ -185,14 +188,17 @@ class Upkeep:
                 self._next_model = None
                 self._settled.set()
             else:
-                self.model = None
+                self.model = self._in_use = None
                 self._failed.set()
+            await model.close()
             return True
         if model is self._next_model and model.is_caught_up:
             logger.info("recommendations come from the model %s", model.embedder.model)
-            self.model, self._next_model = model, None
+            before, self.model, self._next_model = self.model, model, None
             self._settled.set()
             self.begun.set()
+            if before is not None:
+                await before.close()
             await in_thread(give_back)
         return did
 
@@ -213,17 +219,22 @@ class Upkeep:
 
     async def _take(self, choice: Choice) -> bool:
         """Load an embedder and let it catch up; whether it came into use."""
+        if choice.name == self._in_use:
+            return True
         self._coming = f"{choice.name} is being made ready."
         try:
             model = await self._loaded_model(choice)
-        except SkillsError as error:
-            level = logging.INFO if choice.optional else logging.WARNING
+        # Whatever it is, the next in the list may do.
+        except Exception as error:
+            unexpected = not isinstance(error, SkillsError)
+            level = logging.INFO if choice.optional and not unexpected else logging.WARNING
             if str(error) != self._note:  # two that need the same model are told of once
-                logger.log(level, "%s cannot be used: %s", choice.name, error)
+                logger.log(level, "%s cannot be used: %s", choice.name, error, exc_info=unexpected)
             self._note = str(error)
             self._coming = None
             return False
-        self._note = None
+        if not (choice.stopgap or choice.last_resort):
+            self._note = None
         if model.knowledge is not self.keeper.knowledge:
             model.use(self.keeper.knowledge)
         self._next_model = model
@@ -231,6 +242,8 @@ class Upkeep:
         self._settled = anyio.Event()
         await self._settled.wait()
         self._coming = None
+        if self.model is model:
+            self._in_use = choice.name
         return self.model is model
 
     async def _loaded_model(self, choice: Choice) -> LiveModel:

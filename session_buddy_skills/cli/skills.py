@@ -63,7 +63,8 @@ def scan(
     for file, problem in found.problems.items():
         click.echo(f"left out {file}: {problem}", err=True)
     entries = [entry.model_dump() for entry in found.skills]
-    places = {"scanned": found.scanned, "unreadable": list(found.problems)}
+    unreadable = [file for file in found.problems if _may_be_known(file)]
+    places = {"scanned": found.scanned, "unreadable": unreadable}
     done = _ask(options, "register_skills", {"skills": entries, **places})
     click.echo(
         f"{len(entries)} skills: {done['added']} new, {done['changed']} changed, "
@@ -83,6 +84,13 @@ def list_(options: dict[str, object], source: str | None) -> None:
         text = skill["description"] or ""
         cut = text if len(text) <= COLUMNS else f"{text[: COLUMNS - 1]}…"
         click.echo(f"{skill['name']:30} {skill['source']:11} {cut}".rstrip())
+
+
+def _may_be_known(file: str) -> bool:
+    """Whether a skill of that place can be in the catalog: not if its path is odd."""
+    from session_buddy_skills.settings import PATH_CHARS
+
+    return len(file) <= PATH_CHARS and file.encode(errors="ignore").decode() == file
 
 
 def _ask(options: dict[str, object], tool: str, arguments: dict[str, Any]) -> dict[str, Any]:

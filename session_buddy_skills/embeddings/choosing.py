@@ -31,6 +31,8 @@ class Choice:
     load: Callable[[], Awaitable[Embedder]]
     stopgap: bool = False
     """Whether the next is better, but takes longer."""
+    last_resort: bool = False
+    """Whether it stands in for what was asked for."""
     optional: bool = False
     """Whether it is no news where it cannot be used."""
 
@@ -49,7 +51,7 @@ async def choices(settings: Settings) -> list[Choice]:
         return await to_thread.run_sync(lambda: OnnxEmbedder(folder or settings.models_folder))
 
     async def sentences() -> Embedder:
-        folder = await to_thread.run_sync(lambda: _find(settings))
+        folder = await _found(settings)
         # Left to itself when the server stops: importing torch cannot be interrupted.
         return await to_thread.run_sync(
             lambda: SentenceEmbedder(folder, model_name(settings.model, folder)),
@@ -76,7 +78,7 @@ async def choices(settings: Settings) -> list[Choice]:
     if first_is_made:
         # It loads in a moment, so that the memory of a stopgap is saved.
         at_once.insert(0, Choice("onnx", made))
-    return [*at_once, *wanted]
+    return [*at_once, *wanted, Choice("static", static, last_resort=True)]
 
 
 async def load_onnx(settings: Settings) -> Embedder:
@@ -91,7 +93,7 @@ async def load_onnx(settings: Settings) -> Embedder:
             return await to_thread.run_sync(lambda: OnnxEmbedder(made_before))
         except EmbedderError as error:
             logger.warning("making the model anew: %s", error)
-    folder = await to_thread.run_sync(lambda: _find(settings))
+    folder = await _found(settings)
     name = model_name(settings.model, folder)
     target = settings.models_folder / name
     logger.info("making an int8 ONNX of %s, once, in %s", settings.model, target)
@@ -107,8 +109,13 @@ async def load_onnx(settings: Settings) -> Embedder:
     return await to_thread.run_sync(lambda: OnnxEmbedder(target))
 
 
-def _find(settings: Settings) -> Path:
-    return find_model(settings.model, allow_download=settings.allow_download)
+async def _found(settings: Settings) -> Path:
+    """The folder of the model, downloaded if need be."""
+    # Left to itself when the server stops: a download may take minutes.
+    return await to_thread.run_sync(
+        lambda: find_model(settings.model, allow_download=settings.allow_download),
+        abandon_on_cancel=True,
+    )
 
 
 def _made_before(settings: Settings) -> Path | None:

@@ -77,7 +77,11 @@ class OnnxEmbedder:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = 1
         inputs = {"input_ids": ids, "attention_mask": mask}
-        found: Vectors = self._session.run(None, inputs)[0]
+        try:
+            found: Vectors = self._session.run(None, inputs)[0]
+        # onnxruntime has a dozen errors, and no base for them.
+        except Exception as error:
+            raise EmbedderError(f"the model {self.model} failed: {error}") from error
         if found.shape[1] != self.dimensions:
             raise EmbedderError(
                 f"the model {self.model} gave vectors of {found.shape[1]} dimensions, "

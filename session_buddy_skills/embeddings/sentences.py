@@ -43,5 +43,9 @@ class SentenceEmbedder:
         return unit_rows(self._encode(texts), len(texts), self.dimensions, self.model)
 
     def _encode(self, texts: Sequence[str]) -> Vectors:
-        found = self._model.encode(list(texts), batch_size=BATCH, show_progress_bar=False)
+        try:
+            found = self._model.encode(list(texts), batch_size=BATCH, show_progress_bar=False)
+        # As above.
+        except Exception as error:
+            raise EmbedderError(f"the model {self.model} failed: {error}") from error
         return np.asarray(found, np.float32)

@@ -17,6 +17,7 @@ import yaml
 from session_buddy_skills.catalog import SkillEntry, Source
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.models import checked
+from session_buddy_skills.settings import DESCRIPTION_CHARS
 
 FILE_BYTES = 2**20
 """No description is longer than this."""
@@ -59,6 +60,8 @@ def scan_skills(home: Path, project: Path, plugins: Sequence[Path] = ()) -> Scan
     for plugin in (*installed, *plugins):
         for name in ("skills", "commands"):
             folders[plugin / name] = ("plugin", f"{_plugin_name(plugin)}:")
+    # Everything below it is read, so that skills of a plugin that is gone are taken out.
+    scan.scanned.append(str((home / "plugins").absolute()))
     for folder, (source, prefix) in folders.items():
         scan.scanned.append(str(folder.absolute()))
         for file in _files(folder):
@@ -128,7 +131,8 @@ def _front_matter(text: str) -> tuple[dict[str, Any], str]:
     try:
         # Its scalars all stay text, so that a skill may be called 007 or yes.
         front = yaml.load(match[1], Loader=yaml.BaseLoader)  # noqa: S506 - makes no objects
-    except yaml.YAMLError:
+    # Nested a thousand times it is no error of YAML's.
+    except (yaml.YAMLError, RecursionError):
         front = _lines(match[1])
     return (front if isinstance(front, dict) else {}), text[match.end() :]
 
@@ -161,5 +165,5 @@ def _first_paragraph(body: str) -> str:
     for paragraph in re.split(r"\n\s*\n", body):
         lines = [line for line in paragraph.splitlines() if not line.startswith("#")]
         if text := " ".join(" ".join(lines).split()):
-            return text
+            return text[:DESCRIPTION_CHARS]
     return ""

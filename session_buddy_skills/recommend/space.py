@@ -81,8 +81,12 @@ class Space:
         """How much of each pair's weight is in the moments."""
         self._background = background
 
-    def __contains__(self, text: int) -> bool:
-        return text < len(self._rows) and self._rows.values[text] >= 0
+    def lacking(self, first: int, stop: int) -> list[int]:
+        """The requests from `first` to below `stop` that have no vector."""
+        rows = np.full(stop - first, -1, np.int32)
+        known = self._rows.values[first:stop]
+        rows[: len(known)] = known
+        return (np.flatnonzero(rows < 0) + first).tolist()
 
     def add(self, texts: list[int], vectors: Vectors) -> None:
         """Take in (n, d) vectors of distinct requests; those that are there already stay."""
@@ -93,9 +97,10 @@ class Space:
         numbers, vectors = numbers[new], vectors[new]
         first = len(self.blocks)
         self.blocks.extend(vectors)
-        self._rows.values[numbers] = np.arange(first, first + len(numbers))
         self._skill_of.extend(np.full(len(numbers), -1, np.int32))
+        # In this order: a row that is found is one whose text is known.
         self.texts.extend(numbers)
+        self._rows.values[numbers] = np.arange(first, first + len(numbers))
 
     def rows_of(self, texts: list[int]) -> Vectors:
         """(n, d) of the vectors of requests."""
@@ -155,10 +160,10 @@ class Space:
 
     def near(self, vector: Vectors, texts: list[int], start: int) -> Neighbours:
         """The cosine of those requests that have a vector, and of every one from row `start` on."""
-        all_texts, rows_of = self.texts.values, self._rows.values
-        numbers = np.array(texts, np.intp)
+        numbers, rows_of = np.array(texts, np.intp), self._rows.values
         rows = rows_of[numbers[numbers < len(rows_of)]]
         rows = rows[rows >= 0]
+        all_texts = self.texts.values
         later = self.blocks.products(vector[None], start)[0][: max(0, len(all_texts) - start)]
         found = np.concatenate([self.blocks.rows(rows) @ vector, later])
         return np.concatenate([all_texts[rows], all_texts[start:]]), found

@@ -16,6 +16,9 @@ from session_buddy_skills.storage.retrying import read, write_among_others
 
 Vectors = NDArray[np.float32]
 ROWS_PER_READ = 5_000
+VECTORS_PER_WRITE = {"duckdb": 2_000, "postgresql": 64}
+"""How many go in one transaction: psycopg turns numbers into text while nothing else is done, and
+PostgreSQL adds each to its index."""
 WIRE = np.dtype(">f4")
 """How vectors are kept: float32 in network order."""
 
@@ -64,10 +67,14 @@ class EvidenceStore:
     async def keep_embeddings(self, ids: Sequence[UUID], model: str, vectors: Vectors) -> None:
         """Keep the vectors of texts; those that are kept already stay."""
 
-        async def work(connection: Connection) -> None:
-            await connection.insert_embeddings(ids, model, vectors)
+        size = VECTORS_PER_WRITE[self.database.engine]
+        for start in range(0, len(ids), size):
+            part = slice(start, start + size)
 
-        await self._write(work)
+            async def work(connection: Connection, part: slice = part) -> None:
+                await connection.insert_embeddings(ids[part], model, vectors[part])
+
+            await self._write(work)
 
     async def keep_recommendations(self, recommendations: Sequence[Row]) -> None:
         """Keep what was recommended."""

@@ -91,9 +91,16 @@ class VectorIndex:
             time.sleep(PAUSE_SECONDS)
 
     def nearest(self, vector: Vectors, count: int) -> list[int]:
-        """The keys of the texts that are nearest to a (d,) vector, as good as all of them."""
-        with self._turn:
-            found = self._index.search(vector, count, threads=1)
+        """The keys of the texts that are nearest to a (d,) vector, as good as all of them.
+
+        Raises:
+            StorageError: it cannot be searched.
+        """
+        try:
+            with self._turn:
+                found = self._index.search(vector, count, threads=1)
+        except (RuntimeError, MemoryError) as error:
+            raise StorageError(f"the index {self._path} cannot be searched: {error}") from error
         return [int(key) for key in found.keys]
 
     def save(self) -> None:

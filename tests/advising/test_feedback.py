@@ -94,6 +94,18 @@ async def test_what_was_shown_is_on_disk_and_known_after_a_restart(settings: Set
     assert rows == [shown, (nothing.recommendation_id, None, "static", [], "all_excluded", *where)]
 
 
+async def test_what_was_recommended_is_kept_once(settings: Settings) -> None:
+    async with open_service(settings) as service:
+        answer = await ask(service, "check the code")
+        assert service._recommender is not None
+        log = service._recommender.upkeep.log
+        rows = list(log._unkept)
+        assert [row["recommendation_id"] for row in rows] == [answer.recommendation_id]
+        # As after an answer that was lost on the way.
+        await log._store.keep_recommendations(rows)
+    assert execute(settings, "SELECT count(*) FROM skill_recommendation") == [(1,)]
+
+
 async def test_shown_and_passed_over_is_weak_evidence_against(service: Service) -> None:
     await describe(service, a="Checks the code", b="Checks the code too")
     query, others = "check the code", ["lint", "format", "other"]

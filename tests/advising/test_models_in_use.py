@@ -37,6 +37,8 @@ def engine() -> str:
 
 
 INT8 = f"{NAME}-int8"
+VERBS = "build check clean deploy document format lint migrate profile release review test"
+NOUNS = "parser database service website library pipeline report container schema module"
 
 
 def with_embedder(settings: Settings, embedder: str, **values: object) -> Settings:
@@ -153,6 +155,41 @@ async def test_a_model_that_fails_in_use_leaves_the_next_best(
         assert health.embedding_mode == "semantic"
         assert service._recommender.upkeep.model is not model
         assert names(await ask(service, "check the code")) == ["lint"]
+
+
+@pytest.mark.slow
+async def test_the_last_resort_of_a_model_that_fails_is_static(settings: Settings) -> None:
+    async with open_service(with_embedder(settings, "auto")) as service:
+        await describe(service, lint="Checks the code")
+        assert (await ready(service, INT8)).embedding_note is None
+        assert service._recommender is not None
+        model = service._recommender.upkeep.model
+        assert model is not None
+        model.embedder = Failing()
+        await used(service, "lint", "look at this file")
+        health = await ready(service, STATIC)
+        assert health.embedding_note == "the model gave vectors that are not finite."
+        assert names(await ask(service, "look at the file")) == ["lint"]
+
+
+@pytest.mark.parametrize("embedder", ["static", "onnx"])
+async def test_before_anything_is_taken_in_nonsense_is_not_answered(
+    settings: Settings, embedder: str, made_model: Path
+) -> None:
+    share(settings, made_model)
+    async with open_service(with_embedder(settings, embedder)) as service:
+        while (await service.health_check()).embedding_model is None:
+            await asyncio.sleep(0.01)
+        pairs = [(verb, noun) for verb in VERBS.split() for noun in NOUNS.split()]
+        skills = {f"{verb}_{noun}": f"{verb.title()}s the {noun}" for verb, noun in pairs}
+        await describe(service, **skills)
+        asked, backlog = 0, 1
+        while backlog or not asked:
+            backlog = (await service.health_check()).embedding_backlog
+            asked += 1
+            assert names(await service.recommend_skills(_asking("zxqv wvut"))) == []
+            answer = await service.recommend_skills(_asking("please test the parser"))
+            assert all(one.similarity_score != -1 for one in answer.recommendations)
 
 
 async def test_kept_vectors_of_another_size_are_not_mixed_in(settings: Settings) -> None:

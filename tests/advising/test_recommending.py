@@ -298,6 +298,37 @@ async def test_what_comes_next(service: Service) -> None:
     assert (unknown.recommendations, unknown.reason) == ([], "no_history")
 
 
+async def test_what_runs_or_ended_unknown_does_not_come_next(service: Service) -> None:
+    times = ["2026-01-01T10:00:00Z", "2026-01-01T10:01:00Z"]
+    ends = ["completed", "failed", "pending", "unknown", "unknown"]
+    for session, outcome in enumerate(ends):
+        use = {"session_id": f"s{session}"}
+        await used(service, "lint", None, invoked_at=times[0], **use)
+        await used(service, "test", None, invoked_at=times[1], outcome=outcome, **use)
+    await used(service, "lint", None, session_id="now")
+    await ready(service)
+    answer = await service.get_workflow_recommendations(checked(NextRequest, session_id="now"))
+    assert "1 of 2 times after lint" in answer.recommendations[0].reason
+
+
+async def test_two_steps_say_more_than_the_last(service: Service) -> None:
+    for session in range(12):
+        steps = ("format", "lint", "commit") if session % 2 else ("build", "lint", "deploy")
+        for minute, skill in enumerate(steps):
+            when = f"2026-01-01T10:0{minute}:00Z"
+            await used(service, skill, None, session_id=f"s{session}", invoked_at=when)
+    for minute, skill in enumerate(("build", "lint")):
+        when = f"2026-01-02T10:0{minute}:00Z"
+        await used(service, skill, None, session_id="now", invoked_at=when)
+    await used(service, "lint", None, session_id="fresh")
+    await ready(service)
+    answer = await service.get_workflow_recommendations(checked(NextRequest, session_id="now"))
+    assert names(answer) == ["deploy"]
+    assert "6 of 6 times after lint" in answer.recommendations[0].reason
+    fresh = await service.get_workflow_recommendations(checked(NextRequest, session_id="fresh"))
+    assert names(fresh) == ["commit", "deploy"]
+
+
 async def test_the_last_step_of_the_session_counts(service: Service) -> None:
     await describe(service, a="Checks the code", b="Checks the code")
     for session in "xyz":

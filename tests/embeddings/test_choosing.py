@@ -24,9 +24,9 @@ def settings_of(folder: Path, **values: object) -> Settings:
     [
         ("none", []),
         ("static", ["static"]),
-        ("auto", ["static", "onnx"]),
-        ("onnx", ["static", "onnx", "sentence-transformers"]),
-        ("sentence-transformers", ["static", "sentence-transformers", "onnx"]),
+        ("auto", ["static", "onnx", "static"]),
+        ("onnx", ["static", "onnx", "sentence-transformers", "static"]),
+        ("sentence-transformers", ["static", "sentence-transformers", "onnx", "static"]),
     ],
 )
 async def test_static_answers_until_the_better_one_is_ready(
@@ -41,7 +41,9 @@ async def test_static_answers_until_the_better_one_is_ready(
 async def test_a_model_that_was_made_is_taken_at_once(tmp_path: Path, made_model: Path) -> None:
     (tmp_path / "models").symlink_to(made_model.parent)
     settings = settings_of(tmp_path)
-    assert [one.name for one in await choices(settings)] == ["onnx", "static", "onnx"]
+    found = await choices(settings)
+    assert [one.name for one in found] == ["onnx", "static", "onnx", "static"]
+    assert [one.last_resort for one in found] == [False, False, False, True]
     since = time.monotonic()
     assert (await load_onnx(settings)).model == f"{NAME}-int8"
     assert time.monotonic() - since < 5

@@ -54,6 +54,8 @@ def file(tmp_path: Path) -> Path:
             "never closed",
         ),
         ("", "fix-lint", None),
+        ("---\nname: a\ndescription: d\nx: " + "[" * 5_000 + "\n---\n", "a", "d"),
+        ("word " * 2_000, "fix-lint", ("word " * 2_000)[:5_000]),
         ("---\nname: plugin:skill\ndescription: d\n---", "plugin:skill", "d"),
         ("---\nname: überprüfen\ndescription: 検査\n---\n", "überprüfen", "検査"),
     ],
@@ -129,6 +131,8 @@ def test_all_places_are_read(tmp_path: Path) -> None:
         ("extra:one", "plugin"),
     }
     assert scan.problems == {}
+    # Of a plugin that is gone everything is, so that what it had is taken out.
+    assert str(home / "plugins") in scan.scanned
     assert str(project / ".claude/skills") in scan.scanned
 
 

@@ -18,6 +18,7 @@ from session_buddy_skills.recommend.space import Fitted, Space
 from session_buddy_skills.recommend.terms import gram_terms, readable_name, word_terms, words
 from session_buddy_skills.recommend.uses import Uses
 from session_buddy_skills.recommend.vote import BANDWIDTH, log_votes
+from tests.conftest import ROOT
 
 DOCUMENTS = [
     "run the unit tests and report what failed",
@@ -192,6 +193,14 @@ def test_scores_mix_fit_success_steps_and_phase() -> None:
     assert final_scores(fit, success, phase, 1).tolist() == phase.tolist()
     mixed = final_scores(fit, success, phase, 0.3, after)
     assert mixed[0] == pytest.approx(0.7 * (0.76 + 0.1 * 0.5) + 0.3 * 0.2)
+
+
+def test_the_example_of_the_documentation_is_right() -> None:
+    page = (ROOT / "docs/recommendations.md").read_text(encoding="utf-8")
+    fit, success = Fit(np.array([1.0]), None, 0.999391), np.array([wilson_interval(3, 4)[0]])
+    assert f"{success[0]:.6f}" in page
+    for weight in (0.0, 0.3):
+        assert f"**{final_scores(fit, success, success, weight)[0]:.6f}**" in page
 
 
 def test_lower_bounds_are_those_of_wilson() -> None:

@@ -101,44 +101,53 @@ WHERE NOT EXISTS (
 );
 
 -- name: insert_recommendation
+-- Once, also where the answer to the first try was lost.
 INSERT INTO skill_recommendation (
     session_id, recommendation_id, recommended_at, query_id, model, mode, skill_names, reason,
     workflow_phase, project, user_hash
 )
-VALUES (
+SELECT
     $session_id, $recommendation_id, $recommended_at, $query_id, $model, $mode, $skill_names,
     $reason, $workflow_phase, $project, $user_hash
+WHERE NOT EXISTS (
+    SELECT 1 FROM skill_recommendation AS stored
+    WHERE stored.recommendation_id = $recommendation_id
 );
 
 -- name: recommended_skills
-SELECT skill_names
+SELECT recommendation_id, skill_names
 FROM skill_recommendation
-WHERE recommendation_id = $recommendation_id;
+WHERE recommendation_id IN (SELECT unnest(CAST($recommendation_ids AS UUID[])));
 
--- name: last_step
+-- name: last_steps
 SELECT skill_name
 FROM skill_invocation
 WHERE session_id = $session_id
 ORDER BY invoked_at DESC, invocation_id DESC
-LIMIT 1;
+LIMIT 2;
 
 -- name: next_steps
--- What came right after this skill in the sessions that used it, and how that ended.
+-- What came right after this skill in the sessions that used it, and how that ended; of it, what came
+-- after it and the one before it. What runs, or whose end is not known, is in no count.
 WITH steps AS (
     SELECT
         skill_name,
         outcome,
-        lag(skill_name) OVER (
-            PARTITION BY session_id ORDER BY invoked_at, invocation_id
-        ) AS before
+        lag(skill_name) OVER session AS last,
+        lag(skill_name, 2) OVER session AS earlier
     FROM skill_invocation
     WHERE session_id IN (SELECT session_id FROM skill_invocation WHERE skill_name = $skill_name)
+    WINDOW session AS (PARTITION BY session_id ORDER BY invoked_at, invocation_id)
 )
 SELECT
     skill_name,
     count(*) AS followed,
-    count(*) FILTER (WHERE outcome = 'completed') AS completed
+    count(*) FILTER (WHERE outcome = 'completed') AS completed,
+    count(*) FILTER (WHERE earlier = CAST($before AS TEXT)) AS followed_both,
+    count(*) FILTER (
+        WHERE earlier = CAST($before AS TEXT) AND outcome = 'completed'
+    ) AS completed_both
 FROM steps
-WHERE before = $skill_name
+WHERE last = $skill_name AND outcome IN ('completed', 'failed', 'abandoned')
 GROUP BY skill_name
 ORDER BY followed DESC, skill_name COLLATE "C";
