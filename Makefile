@@ -21,10 +21,10 @@ check: $(VENV)/.test-installed  ## lint, format, types
 	$(BIN)/mypy
 
 test: $(VENV)/.test-installed $(NODE_TOOLS)  ## all tests
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist worksteal
 
 quick: $(VENV)/.test-installed  ## the tests that are not marked slow
-	$(BIN)/pytest -q -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
 
 bench: $(VENV)/.test-installed  ## measure; prints a table and writes benchmarks/results/
 	$(BIN)/python -m benchmarks

@@ -47,7 +47,7 @@ class RecommendRequest(Request):
     )
     session_id: OptionalName = Field(
         default=None,
-        description="The session that asks: what comes after its last step gains a little.",
+        description="The session that asks: what comes after its last steps gains a little.",
     )
     project: OptionalName = Field(
         default=None,
@@ -131,8 +131,8 @@ class Recommendations(BaseModel):
     recommendations: list[Recommendation]
     confidence: float = Field(
         description=(
-            "That any skill fits the query, from 0 to 1; below 0.5 nothing is recommended. 1 where "
-            "a phase or a step was asked for alone, and found."
+            "That any skill fits the query, from 0 to 1; below 0.5 nothing is recommended, unless "
+            "min_similarity was given. 1 where a phase or a step was asked for alone, and found."
         )
     )
     mode: Mode = Field(

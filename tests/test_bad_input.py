@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ GOOD_START = {"session_id": "s", "skill_name": "k"}
 GOOD_END = GOOD_START | {"completed": True}
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 ISO = "must be an ISO 8601 time like 2026-01-31T09:30:00Z"
-FUTURE = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+FUTURE = "2999-01-01T00:00:00+00:00"
 LONG = "x" * 201
 
 Case = tuple[str, dict[str, Any], str]
