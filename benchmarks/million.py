@@ -14,6 +14,7 @@ from benchmarks.figures import Figure, durations, p50
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.storage.opening import open_database
+from session_buddy_skills.workflow import BottleneckRequest, EffectivenessRequest
 
 INVOCATIONS = 1_000_000
 BATCH = 1_000
@@ -106,6 +107,8 @@ async def calls_on_it(service: Service) -> list[Figure]:
             )
         )
 
+    skills, phases = checked(EffectivenessRequest), checked(BottleneckRequest)
+    targets = service._store.database.engine == "duckdb"
     return [
         Figure("track at 1 M, p50", p50(await durations(track, 100)) * 1e3, "ms"),
         Figure("complete by id at 1 M, p50", p50(await durations(complete_by_id, 50)) * 1e3, "ms"),
@@ -128,5 +131,17 @@ async def calls_on_it(service: Service) -> list[Figure]:
             "skill_metrics of 200 at 1 M, p50",
             p50(await durations(lambda _: service.skill_metrics(), 5)) * 1e3,
             "ms",
+        ),
+        Figure(
+            "skill_effectiveness at 1 M, p50",
+            p50(await durations(lambda _: service.workflow.effectiveness(skills), 10)) * 1e3,
+            "ms",
+            "<= 50" if targets else "",
+        ),
+        Figure(
+            "workflow_bottlenecks at 1 M, p50",
+            p50(await durations(lambda _: service.workflow.bottlenecks(phases), 10)) * 1e3,
+            "ms",
+            "<= 30" if targets else "",
         ),
     ]

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS
 from session_buddy_skills.tools.reading import READING_TOOLS
 from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
@@ -42,7 +43,13 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
         version=version("session-buddy-skills"),
         lifespan=lifespan,
         mask_error_details=True,
-        tools=[*RECORDING_TOOLS, *READING_TOOLS, *CATALOG_TOOLS, *RECOMMENDING_TOOLS],
+        tools=[
+            *RECORDING_TOOLS,
+            *READING_TOOLS,
+            *ANALYSING_TOOLS,
+            *CATALOG_TOOLS,
+            *RECOMMENDING_TOOLS,
+        ],
     )
     add_plain_http(mcp)
     _skip_header_schemas(mcp)

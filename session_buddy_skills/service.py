@@ -51,6 +51,7 @@ from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.tracking import Run
+from session_buddy_skills.workflow_reports import WorkflowReports
 
 if TYPE_CHECKING:
     from session_buddy_skills.advising.recommender import Recommender
@@ -73,6 +74,8 @@ class Service:
         self._store = InvocationStore(
             database, max_waiting=settings.max_pending_writes, on_written=self._observe
         )
+        self.workflow = WorkflowReports(self._store)
+        """Reports on phases."""
         self._recommender: Recommender | None = None
 
     @property

@@ -18,6 +18,8 @@ NAMES = {
     "record_invocations",
     "session_summary",
     "skill_metrics",
+    "skill_effectiveness",
+    "workflow_bottlenecks",
     "health_check",
     "export_metrics",
     "register_skills",
@@ -91,6 +93,8 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("recommend_skills", {"user_query": "lint this", "session_id": "s"}),
         inspector.call("similar_skills", {"skill_name": "lint"}),
         inspector.call("get_workflow_recommendations", {"session_id": "s"}),
+        inspector.call("skill_effectiveness", {"session_id": "s"}),
+        inspector.call("workflow_bottlenecks", {"days": 1}),
     ]
     for code, result in answers:
         assert code == 0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
@@ -63,7 +63,7 @@ class InvocationStore:
 
 
 class InvocationReader:
-    """Reads inside one transaction; rows are those of `sql/reading.sql`."""
+    """Reads inside one transaction; rows are those of `sql/reading.sql` if not said otherwise."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -84,6 +84,10 @@ class InvocationReader:
     async def breakdown(self, skill_name: str | None) -> list[Row]:
         """Counts by skill, kind and value, most frequent first within a kind."""
         return await self._connection.fetch("breakdown_of_skills", {"skill_name": skill_name})
+
+    async def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """All rows of a query of `sql/workflow.sql`."""
+        return await self._connection.fetch(query, parameters)
 
     async def invocations(self) -> AsyncIterator[list[Invocation]]:
         """All invocations, oldest first, some thousands at a time."""

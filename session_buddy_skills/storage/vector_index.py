@@ -48,6 +48,8 @@ class VectorIndex:
         self._index = self._new()
         self._turn = Lock()
         """Adding may move the index to more room, which nobody may search meanwhile."""
+        self._growing = Lock()
+        """Nor may it be saved: at the end, adding that was given up may still be under way."""
 
     def __len__(self) -> int:
         return len(self._index)
@@ -84,7 +86,7 @@ class VectorIndex:
         for start in range(0, len(keys), LOCKED_ROWS):
             stop = start + LOCKED_ROWS
             try:
-                with self._turn:
+                with self._growing, self._turn:
                     self._index.add(keys[start:stop], vectors[start:stop], threads=1)
             except (RuntimeError, MemoryError) as error:
                 raise StorageError(f"the index {self._path} takes no vectors: {error}") from error
@@ -109,7 +111,8 @@ class VectorIndex:
             return
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
-            self._index.save(str(draft))
+            with self._growing:
+                self._index.save(str(draft))
             digest = _digest(draft)
             draft.replace(self._path)
             self._digest_file(self._path).write_text(digest, encoding="ascii")

@@ -1,0 +1,217 @@
+"""Reports on phases against plain loops over the same invocations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from session_buddy_skills.models import checked
+from session_buddy_skills.results import Rate
+from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.workflow import (
+    BottleneckRequest,
+    EffectivenessRequest,
+    PhaseCounts,
+    ScopedRequest,
+)
+from session_buddy_skills.workflow_reports import scope
+from tests.conftest import NewSettings
+from tests.invocations import record
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+DECIDED = ("completed", "failed", "abandoned")
+Made = list[dict[str, Any]]
+
+invocation = st.fixed_dictionaries(
+    {
+        "session_id": st.sampled_from(["s", "t"]),
+        "skill_name": st.sampled_from(["lint", "test", "deploy"]),
+        "workflow_phase": st.sampled_from(["tests", "fast_hooks", "cleaning", None]),
+        "invoked_at": st.integers(0, 1_000).map(lambda n: EPOCH + timedelta(minutes=n)),
+        "outcome": st.sampled_from([*DECIDED, "completed", "unknown", "pending"]),
+        "duration_seconds": st.none() | st.floats(0, 1e5, width=32),
+    }
+).map(lambda one: one | ({"duration_seconds": None} if one["outcome"] == "pending" else {}))
+
+
+def test_reports_are_those_of_a_plain_loop(new_settings: NewSettings, engine: str) -> None:
+    """Each case is a project of its own in one database."""
+    cases = 200
+
+    async def run() -> None:
+        async with open_service(new_settings(), recommending=False) as service:
+            loop = asyncio.get_running_loop()
+            await asyncio.to_thread(_compare, service, loop, cases)
+
+    asyncio.run(run())
+
+
+def _compare(service: Service, loop: asyncio.AbstractEventLoop, cases: int) -> None:
+    numbers = iter(range(10**6))
+
+    @hypothesis.settings(
+        max_examples=cases,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(
+        made=st.lists(invocation, min_size=1, max_size=40),
+        fewest=st.integers(1, 3),
+        least=st.sampled_from([0.0, 0.3]),
+        session=st.sampled_from([None, "s"]),
+        hours=st.tuples(st.integers(0, 8), st.integers(9, 17)) | st.none(),
+    )
+    def one_case(
+        made: Made, fewest: int, least: float, session: str | None, hours: tuple[int, int] | None
+    ) -> None:
+        project = f"p{next(numbers)}"
+        since, until = [EPOCH + timedelta(hours=n) for n in hours] if hours else [None, None]
+        where = {"project": project, "session_id": session, "since": since, "until": until}
+        case = _check(service, made, where, fewest, least)
+        asyncio.run_coroutine_threadsafe(case, loop).result()
+
+    one_case()
+
+
+async def _check(
+    service: Service, made: Made, where: dict[str, Any], fewest: int, least: float
+) -> None:
+    await record(service, [one | {"project": where["project"]} for one in made])
+    chosen = [
+        one
+        for one in made
+        if where["session_id"] in (None, one["session_id"])
+        and (where["since"] is None or where["since"] <= one["invoked_at"] < where["until"])
+    ]
+    request = checked(EffectivenessRequest, min_invocations=fewest, **where)
+    answer = await service.workflow.effectiveness(request)
+    groups: dict[tuple[str, str | None], Made] = defaultdict(list)
+    for one in chosen:
+        groups[one["skill_name"], one["workflow_phase"]].append(one)
+    expected = {key: rows for key, rows in groups.items() if len(rows) >= fewest}
+    assert {(one.skill_name, one.workflow_phase) for one in answer.skills} == set(expected)
+    for found in answer.skills:
+        _check_counts(found, expected[found.skill_name, found.workflow_phase])
+    lows = [one.completion_rate.low if one.completion_rate else -1 for one in answer.skills]
+    assert lows == sorted(lows, reverse=True)
+    await _check_bottlenecks(service, chosen, where, least)
+
+
+async def _check_bottlenecks(
+    service: Service, chosen: Made, where: dict[str, Any], least: float
+) -> None:
+    request = checked(BottleneckRequest, min_abandonment_rate=least, **where)
+    answer = await service.workflow.bottlenecks(request)
+    phases: dict[str, Made] = defaultdict(list)
+    for one in chosen:
+        if one["workflow_phase"]:
+            phases[one["workflow_phase"]].append(one)
+    seconds = {phase: _seconds(rows) for phase, rows in phases.items()}
+    total, timed = sum(map(sum, seconds.values())), sum(map(len, seconds.values()))
+    expected = {}
+    for phase, rows in phases.items():
+        ends = Counter(one["outcome"] for one in rows)
+        decided = sum(ends[end] for end in DECIDED)
+        if (ends["abandoned"] / decided if decided else 0) >= least:
+            lost = ends["failed"] + ends["abandoned"]
+            time = sum(seconds[phase]) / total if total else 0
+            runs = len(seconds[phase]) / timed if timed else 0
+            slow = max(0, time - runs) / (1 - runs) if runs < 1 else 0
+            loss = _wilson(lost, decided).low if decided else 0
+            expected[phase] = (time, 1 - (1 - loss) * (1 - slow), ends["abandoned"], lost, decided)
+    assert {one.workflow_phase for one in answer.bottlenecks} == set(expected)
+    for found in answer.bottlenecks:
+        assert found.workflow_phase is not None
+        _check_counts(found, phases[found.workflow_phase])
+        time, score, abandoned, lost, decided = expected[found.workflow_phase]
+        assert (found.time_share, found.bottleneck_score) == pytest.approx((time, score), abs=1e-9)
+        assert found.severity == ("high" if found.bottleneck_score >= 0.5 else
+                                  "medium" if found.bottleneck_score >= 0.2 else "low")  # fmt: skip
+        _check_rate(found.abandonment_rate, abandoned, decided)
+        _check_rate(found.loss_rate, lost, decided)
+    scores = [one.bottleneck_score for one in answer.bottlenecks]
+    assert scores == sorted(scores, reverse=True)
+
+
+def _check_counts(found: PhaseCounts, rows: Made) -> None:
+    ends = Counter(one["outcome"] for one in rows)
+    assert found.total_invocations == len(rows)
+    for end in (*DECIDED, "pending", "unknown"):
+        assert getattr(found, f"{end}_count") == ends[end]
+    _check_rate(found.completion_rate, ends["completed"], sum(ends[end] for end in DECIDED))
+    seconds = _seconds(rows)
+    if not seconds:
+        assert (found.duration, found.avg_duration_seconds) == (None, None)
+        return
+    assert found.duration is not None
+    assert found.duration.n == len(seconds)
+    assert found.avg_duration_seconds == pytest.approx(np.mean(seconds), rel=1e-9)
+    quantiles = np.quantile(seconds, [0.5, 0.95])
+    assert [found.duration.p50_seconds, found.duration.p95_seconds] == pytest.approx(
+        quantiles.tolist(), rel=1e-9
+    )
+
+
+def _seconds(rows: Made) -> list[float]:
+    return [one["duration_seconds"] for one in rows if one["duration_seconds"] is not None]
+
+
+def _wilson(successes: int, n: int) -> Any:
+    return binomtest(successes, n).proportion_ci(0.95, method="wilson")
+
+
+def _check_rate(found: Rate | None, successes: int, n: int) -> None:
+    if not n:
+        assert found is None
+        return
+    assert found is not None
+    interval = _wilson(successes, n)
+    assert (found.value, found.n) == (successes / n, n)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+async def test_an_empty_report_says_why(service: Service) -> None:
+    async def reasons(**fields: Any) -> list[str | None]:
+        skills = await service.workflow.effectiveness(checked(EffectivenessRequest, **fields))
+        phases = await service.workflow.bottlenecks(checked(BottleneckRequest, **fields))
+        return [skills.reason, phases.reason]
+
+    assert await reasons() == ["no_history", "no_history"]
+    use = {"session_id": "s", "skill_name": "k", "outcome": "completed"}
+    await record(service, [use | {"workflow_phase": "tests"}])
+    assert await reasons() == [None, None]
+    assert await reasons(project="none") == ["nothing_in_scope", "nothing_in_scope"]
+    few = checked(EffectivenessRequest, min_invocations=2)
+    assert (await service.workflow.effectiveness(few)).reason == "below_threshold"
+    lost = checked(BottleneckRequest, min_abandonment_rate=0.5)
+    assert (await service.workflow.bottlenecks(lost)).reason == "below_threshold"
+
+
+async def test_a_phase_that_is_slow_and_one_that_loses_work_hold_it_back(service: Service) -> None:
+    made = []
+    for n in range(60):
+        for phase, seconds in (("tests", 90), ("hooks", 3), ("commit", 2)):
+            outcome = "abandoned" if phase == "hooks" and n % 10 else "completed"
+            made.append({"session_id": f"s{n}", "skill_name": "k", "workflow_phase": phase,
+                         "outcome": outcome, "duration_seconds": float(seconds)})  # fmt: skip
+    await record(service, made)
+    found = (await service.workflow.bottlenecks(checked(BottleneckRequest))).bottlenecks
+    assert [one.workflow_phase for one in found] == ["tests", "hooks", "commit"]
+    assert [one.severity for one in found] == ["high", "high", "low"]
+
+
+def test_days_are_counted_back_from_this_moment() -> None:
+    before = datetime.now(UTC)
+    found = scope(checked(ScopedRequest, days=2.0))
+    assert before <= found["since"] + timedelta(days=2) <= datetime.now(UTC)
+    assert found["until"] is None
