@@ -17,6 +17,11 @@ Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Severity = Literal["low", "medium", "high"]
 NoAnswer = Literal["no_history", "nothing_in_scope", "below_threshold"]
 
+WHY_EMPTY = (
+    "Why the list is empty: no_history, nothing is recorded; nothing_in_scope, nothing in this part "
+    "of it, or nothing with a workflow phase; below_threshold, nothing that reaches what was asked."
+)
+
 
 class ScopedRequest(Request):
     """A question about a part of the record; all of it by default."""
@@ -88,7 +93,7 @@ class EffectivenessAnswer(BaseModel):
     """Skills by phase, by the lower bound of the completion rate, highest first."""
 
     skills: list[Effectiveness]
-    reason: NoAnswer | None = Field(default=None, description="Why the list is empty.")
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
 
 
 class Bottleneck(PhaseCounts):
@@ -117,4 +122,4 @@ class BottleneckAnswer(BaseModel):
     """Phases by bottleneck_score, highest first."""
 
     bottlenecks: list[Bottleneck]
-    reason: NoAnswer | None = Field(default=None, description="Why the list is empty.")
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
