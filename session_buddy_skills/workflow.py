@@ -18,8 +18,8 @@ Severity = Literal["low", "medium", "high"]
 NoAnswer = Literal["no_history", "nothing_in_scope", "below_threshold"]
 
 WHY_EMPTY = (
-    "Why the list is empty: no_history, nothing is recorded; nothing_in_scope, nothing in this part "
-    "of it, or nothing with a workflow phase; below_threshold, nothing that reaches what was asked."
+    "Why the list is empty: no_history, nothing is recorded; nothing_in_scope, nothing in this "
+    "part of it, or nothing with a workflow phase; below_threshold, nothing reaches what was asked."
 )
 
 
