@@ -15,6 +15,9 @@ Days = Annotated[float, Field(strict=True, gt=0, le=36_525, allow_inf_nan=False)
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=1, le=10**9)]
 Severity = Literal["low", "medium", "high"]
+Shown = Annotated[int, Field(strict=True, ge=1, le=1_000)]
+HeatmapMetric = Literal["count", "completion_rate", "duration"]
+ReportFormat = Literal["markdown", "json"]
 NoAnswer = Literal["no_history", "nothing_in_scope", "below_threshold"]
 
 WHY_EMPTY = (
@@ -64,10 +67,44 @@ class BottleneckRequest(ScopedRequest):
     )
 
 
-class PhaseCounts(BaseModel):
-    """Invocations in a phase by outcome, and how long they took."""
+class TransitionsRequest(ScopedRequest):
+    """A question about what follows what in sessions."""
 
+
+class HeatmapRequest(ScopedRequest):
+    """A question about skills across phases."""
+
+    metric: HeatmapMetric = Field(
+        default="count",
+        description="count: invocations; completion_rate; duration: median seconds.",
+    )
+    limit: Shown = Field(default=20, description="Most skills to show; the most used ones.")
+
+
+class ReportRequest(ScopedRequest):
+    """A request for the report on workflows."""
+
+    format: ReportFormat = Field(
+        default="markdown", description="markdown, to be read; json, for programs."
+    )
+
+
+class InPhase(BaseModel):
+    """What is said of a phase."""
+
+    workflow_phase: str
+
+
+class SkillInPhase(BaseModel):
+    """What is said of a skill in a phase."""
+
+    skill_name: str
     workflow_phase: str | None = Field(description="Null where no phase was given.")
+
+
+class OutcomesAndDurations(BaseModel):
+    """Invocations by outcome, and how long they took."""
+
     total_invocations: int
     completed_count: int
     failed_count: int
@@ -83,10 +120,12 @@ class PhaseCounts(BaseModel):
     duration: Duration | None = Field(description="Null if no run has a known duration.")
 
 
-class Effectiveness(PhaseCounts):
-    """How one skill does in one phase."""
+class PhaseCounts(OutcomesAndDurations, InPhase):
+    """How one phase does."""
 
-    skill_name: str
+
+class Effectiveness(OutcomesAndDurations, SkillInPhase):
+    """How one skill does in one phase."""
 
 
 class EffectivenessAnswer(BaseModel):
@@ -122,4 +161,100 @@ class BottleneckAnswer(BaseModel):
     """Phases by bottleneck_score, highest first."""
 
     bottlenecks: list[Bottleneck]
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class Step(BaseModel):
+    """Invocations of a session that follow one another, by time of their start."""
+
+    invocation_count: int = Field(description="How often this step was taken.")
+    most_common_skill: str = Field(description="The skill most often used on arrival.")
+    most_common_skill_count: int
+    median_gap_seconds: float = Field(description="Median from start to start.")
+    avg_transition_duration: float = Field(description="Mean from start to start, in seconds.")
+
+
+class Between(BaseModel):
+    """What is said of two phases."""
+
+    from_phase: str
+    to_phase: str
+
+
+class Transition(Step, Between):
+    """Steps from one phase to another."""
+
+    probability: Rate = Field(
+        description="Share of all steps out of from_phase into another phase that lead here."
+    )
+
+
+class SelfLoop(Step, InPhase):
+    """Steps that stay in a phase."""
+
+    probability: Rate = Field(description="Share of all steps from this phase that stay in it.")
+
+
+class TransitionsAnswer(BaseModel):
+    """Transitions, most frequent first, and apart from them the steps that stay."""
+
+    transitions: list[Transition]
+    self_loops: list[SelfLoop]
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class HeatmapCell(BaseModel):
+    """One skill in one phase; where it was not used there is no cell."""
+
+    skill_name: str
+    workflow_phase: str
+    value: float | None = Field(
+        description="In the metric asked for; null where it is not known of any of the n."
+    )
+    n: int = Field(
+        description="What the value rests on: invocations, decided ones, or ones with a duration."
+    )
+    low: float | None = Field(description="Lower bound of a completion rate, else null.")
+    high: float | None = Field(description="Upper bound of a completion rate, else null.")
+
+
+class HeatmapAnswer(BaseModel):
+    """Skills by phases, as data and as text that is readable without colour."""
+
+    metric: HeatmapMetric
+    skills: list[str] = Field(description="The rows, most used first.")
+    phases: list[str] = Field(description="The columns, most used first.")
+    cells: list[HeatmapCell]
+    skills_left_out: int = Field(default=0, description="Skills beyond the limit.")
+    text: str = Field(default="", description="A table with its legend.")
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class BestSkill(BaseModel):
+    """The skill that most surely completes in a phase, and why."""
+
+    workflow_phase: str
+    skill_name: str
+    completion_rate: Rate
+    evidence: str = Field(description="What speaks for it, in a sentence.")
+
+
+class WorkflowFindings(BaseModel):
+    """What the report rests on."""
+
+    total_invocations: int = Field(description="Invocations with a phase in this part.")
+    phases: list[PhaseCounts] = Field(description="Effectiveness by phase, most used first.")
+    bottlenecks: list[Bottleneck]
+    transitions: list[Transition]
+    self_loops: list[SelfLoop]
+    best_skills: list[BestSkill] = Field(
+        description="Per phase; none where no skill has a run that is decided."
+    )
+
+
+class ReportAnswer(BaseModel):
+    """The report, in the form that was asked for."""
+
+    markdown: str | None = Field(default=None, description="The report to be read.")
+    findings: WorkflowFindings | None = Field(default=None, description="The same, as data.")
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)

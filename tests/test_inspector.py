@@ -18,6 +18,9 @@ NAMES = {
     "record_invocations",
     "session_summary",
     "skill_metrics",
+    "workflow_report",
+    "phase_transitions",
+    "phase_heatmap",
     "skill_effectiveness",
     "workflow_bottlenecks",
     "health_check",
@@ -95,6 +98,9 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("get_workflow_recommendations", {"session_id": "s"}),
         inspector.call("skill_effectiveness", {"session_id": "s"}),
         inspector.call("workflow_bottlenecks", {"days": 1}),
+        inspector.call("workflow_report", {"format": "json"}),
+        inspector.call("phase_transitions", {}),
+        inspector.call("phase_heatmap", {"metric": "duration"}),
     ]
     for code, result in answers:
         assert code == 0

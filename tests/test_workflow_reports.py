@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
+from uuid import uuid4
 
 import hypothesis
 import numpy as np
@@ -20,8 +22,14 @@ from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.workflow import (
     BottleneckRequest,
     EffectivenessRequest,
-    PhaseCounts,
+    HeatmapMetric,
+    HeatmapRequest,
+    OutcomesAndDurations,
+    ReportRequest,
     ScopedRequest,
+    SelfLoop,
+    Transition,
+    TransitionsRequest,
 )
 from session_buddy_skills.workflow_reports import scope
 from tests.conftest import NewSettings
@@ -86,7 +94,9 @@ def _compare(service: Service, loop: asyncio.AbstractEventLoop, cases: int) -> N
 async def _check(
     service: Service, made: Made, where: dict[str, Any], fewest: int, least: float
 ) -> None:
-    await record(service, [one | {"project": where["project"]} for one in made])
+    # Ids in no order of time, of which the order of equal times is made.
+    made = [one | {"invocation_id": uuid4(), "project": where["project"]} for one in made]
+    await record(service, made)
     chosen = [
         one
         for one in made
@@ -105,6 +115,9 @@ async def _check(
     lows = [one.completion_rate.low if one.completion_rate else -1 for one in answer.skills]
     assert lows == sorted(lows, reverse=True)
     await _check_bottlenecks(service, chosen, where, least)
+    await _check_transitions(service, chosen, where)
+    await _check_heatmap(service, chosen, where)
+    await _check_report(service, where)
 
 
 async def _check_bottlenecks(
@@ -131,7 +144,6 @@ async def _check_bottlenecks(
             expected[phase] = (time, 1 - (1 - loss) * (1 - slow), ends["abandoned"], lost, decided)
     assert {one.workflow_phase for one in answer.bottlenecks} == set(expected)
     for found in answer.bottlenecks:
-        assert found.workflow_phase is not None
         _check_counts(found, phases[found.workflow_phase])
         time, score, abandoned, lost, decided = expected[found.workflow_phase]
         assert (found.time_share, found.bottleneck_score) == pytest.approx((time, score), abs=1e-9)
@@ -143,7 +155,104 @@ async def _check_bottlenecks(
     assert scores == sorted(scores, reverse=True)
 
 
-def _check_counts(found: PhaseCounts, rows: Made) -> None:
+async def _check_transitions(service: Service, chosen: Made, where: dict[str, Any]) -> None:
+    answer = await service.workflow.transitions(checked(TransitionsRequest, **where))
+    sessions: dict[str, Made] = defaultdict(list)
+    for one in sorted(chosen, key=lambda one: (one["invoked_at"], one["invocation_id"].int)):
+        if one["workflow_phase"]:
+            sessions[one["session_id"]].append(one)
+    gaps: dict[tuple[str, str], list[float]] = defaultdict(list)
+    arrivals: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for rows in sessions.values():
+        for before, after in itertools.pairwise(rows):
+            pair = before["workflow_phase"], after["workflow_phase"]
+            gaps[pair].append((after["invoked_at"] - before["invoked_at"]).total_seconds())
+            arrivals[pair][after["skill_name"]] += 1
+
+    def check(found: Transition | SelfLoop, pair: tuple[str, str], others: int) -> None:
+        assert found.invocation_count == len(gaps[pair])
+        assert found.median_gap_seconds == pytest.approx(np.median(gaps[pair]))
+        assert found.avg_transition_duration == pytest.approx(np.mean(gaps[pair]))
+        most = max(arrivals[pair].values())
+        first = min(name for name, count in arrivals[pair].items() if count == most)
+        assert (found.most_common_skill, found.most_common_skill_count) == (first, most)
+        _check_rate(found.probability, len(gaps[pair]), others)
+
+    leaving = {(here, there) for here, there in gaps if here != there}
+    assert {(one.from_phase, one.to_phase) for one in answer.transitions} == leaving
+    assert {one.workflow_phase for one in answer.self_loops} == {
+        here for here, there in gaps if here == there
+    }
+    for step in answer.transitions:
+        others = sum(len(gaps[pair]) for pair in leaving if pair[0] == step.from_phase)
+        check(step, (step.from_phase, step.to_phase), others)
+    for loop in answer.self_loops:
+        here = loop.workflow_phase
+        check(loop, (here, here), sum(len(gaps[pair]) for pair in gaps if pair[0] == here))
+    counts = [one.invocation_count for one in answer.transitions]
+    assert counts == sorted(counts, reverse=True)
+
+
+async def _check_heatmap(service: Service, chosen: Made, where: dict[str, Any]) -> None:
+    phased = [one for one in chosen if one["workflow_phase"]]
+    groups: dict[tuple[str, str], Made] = defaultdict(list)
+    for one in phased:
+        groups[one["skill_name"], one["workflow_phase"]].append(one)
+    for metric in get_args(HeatmapMetric):
+        request = checked(HeatmapRequest, metric=metric, limit=2, **where)
+        answer = await service.workflow.heatmap(request)
+        uses = Counter(one["skill_name"] for one in phased)
+        shown = sorted(uses, key=lambda name: (-uses[name], name))
+        assert (answer.skills, answer.skills_left_out) == (shown[:2], max(0, len(shown) - 2))
+        cells = {(one.skill_name, one.workflow_phase): one for one in answer.cells}
+        assert set(cells) == {key for key in groups if key[0] in shown[:2]}
+        assert set(answer.phases) == {phase for _, phase in cells}
+        for key, cell in cells.items():
+            rows, seconds = groups[key], _seconds(groups[key])
+            ends = Counter(one["outcome"] for one in rows)
+            decided = sum(ends[end] for end in DECIDED)
+            n = {"count": len(rows), "completion_rate": decided, "duration": len(seconds)}[metric]
+            value = {
+                "count": len(rows),
+                "completion_rate": ends["completed"] / decided if decided else None,
+                "duration": np.median(seconds) if seconds else None,
+            }[metric]
+            assert cell.n == n
+            assert cell.value == pytest.approx(value)
+            if metric == "completion_rate" and decided:
+                interval = _wilson(ends["completed"], decided)
+                assert (cell.low, cell.high) == pytest.approx((interval.low, interval.high))
+        for name in (*answer.skills, *answer.phases):
+            assert name in answer.text
+
+
+async def _check_report(service: Service, where: dict[str, Any]) -> None:
+    """The report is made of the other answers, and of the surest skill among them per phase."""
+    answer = await service.workflow.report(checked(ReportRequest, format="json", **where))
+    skills = (await service.workflow.effectiveness(checked(EffectivenessRequest, **where))).skills
+    phases = await service.workflow.bottlenecks(checked(BottleneckRequest, **where))
+    steps = await service.workflow.transitions(checked(TransitionsRequest, **where))
+    markdown = (await service.workflow.report(checked(ReportRequest, **where))).markdown
+    if not phases.bottlenecks:
+        assert answer.reason is not None
+        assert (answer.findings, markdown) == (None, None)
+        return
+    assert answer.findings is not None
+    assert markdown is not None
+    assert answer.findings.bottlenecks == phases.bottlenecks
+    assert answer.findings.transitions == steps.transitions
+    assert answer.findings.self_loops == steps.self_loops
+    best: dict[str, tuple[str, Rate]] = {}
+    for one in skills:
+        if one.workflow_phase and one.completion_rate:
+            best.setdefault(one.workflow_phase, (one.skill_name, one.completion_rate))
+    found = {one.workflow_phase: one for one in answer.findings.best_skills}
+    assert {phase: (one.skill_name, one.completion_rate) for phase, one in found.items()} == best
+    for phase in phases.bottlenecks:
+        assert f"| {phase.workflow_phase} " in markdown
+
+
+def _check_counts(found: OutcomesAndDurations, rows: Made) -> None:
     ends = Counter(one["outcome"] for one in rows)
     assert found.total_invocations == len(rows)
     for end in (*DECIDED, "pending", "unknown"):
@@ -184,13 +293,16 @@ async def test_an_empty_report_says_why(service: Service) -> None:
     async def reasons(**fields: Any) -> list[str | None]:
         skills = await service.workflow.effectiveness(checked(EffectivenessRequest, **fields))
         phases = await service.workflow.bottlenecks(checked(BottleneckRequest, **fields))
-        return [skills.reason, phases.reason]
+        steps = await service.workflow.transitions(checked(TransitionsRequest, **fields))
+        heatmap = await service.workflow.heatmap(checked(HeatmapRequest, **fields))
+        report = await service.workflow.report(checked(ReportRequest, **fields))
+        return [skills.reason, phases.reason, steps.reason, heatmap.reason, report.reason]
 
-    assert await reasons() == ["no_history", "no_history"]
+    assert await reasons() == ["no_history"] * 5
     use = {"session_id": "s", "skill_name": "k", "outcome": "completed"}
     await record(service, [use | {"workflow_phase": "tests"}])
-    assert await reasons() == [None, None]
-    assert await reasons(project="none") == ["nothing_in_scope", "nothing_in_scope"]
+    assert await reasons() == [None, None, "nothing_in_scope", None, None]
+    assert await reasons(project="none") == ["nothing_in_scope"] * 5
     few = checked(EffectivenessRequest, min_invocations=2)
     assert (await service.workflow.effectiveness(few)).reason == "below_threshold"
     lost = checked(BottleneckRequest, min_abandonment_rate=0.5)

@@ -9,6 +9,12 @@ from session_buddy_skills.workflow import (
     BottleneckRequest,
     EffectivenessAnswer,
     EffectivenessRequest,
+    HeatmapAnswer,
+    HeatmapRequest,
+    ReportAnswer,
+    ReportRequest,
+    TransitionsAnswer,
+    TransitionsRequest,
 )
 
 
@@ -20,7 +26,28 @@ async def _bottlenecks(service: Service, request: BottleneckRequest) -> Bottlene
     return await service.workflow.bottlenecks(request)
 
 
+async def _transitions(service: Service, request: TransitionsRequest) -> TransitionsAnswer:
+    return await service.workflow.transitions(request)
+
+
+async def _heatmap(service: Service, request: HeatmapRequest) -> HeatmapAnswer:
+    return await service.workflow.heatmap(request)
+
+
+async def _report(service: Service, request: ReportRequest) -> ReportAnswer:
+    return await service.workflow.report(request)
+
+
 ANALYSING_TOOLS = (
+    service_tool(
+        "workflow_report",
+        "How work goes: what works in which workflow phase, where work gets stuck, what follows "
+        "what, and the surest skill of each phase; as Markdown or as data.",
+        ReportRequest,
+        ReportAnswer,
+        _report,
+        read_only=True,
+    ),
     service_tool(
         "skill_effectiveness",
         "How each skill does in each workflow phase: counts by outcome, completion rate with its "
@@ -38,6 +65,24 @@ ANALYSING_TOOLS = (
         BottleneckRequest,
         BottleneckAnswer,
         _bottlenecks,
+        read_only=True,
+    ),
+    service_tool(
+        "phase_transitions",
+        "Which phase follows which in sessions: how often, with what probability, after how long, "
+        "and with which skill most often; steps that stay in a phase apart.",
+        TransitionsRequest,
+        TransitionsAnswer,
+        _transitions,
+        read_only=True,
+    ),
+    service_tool(
+        "phase_heatmap",
+        "The most used skills across workflow phases, by number of invocations, completion rate "
+        "or median duration: a table to read, and the same as data.",
+        HeatmapRequest,
+        HeatmapAnswer,
+        _heatmap,
         read_only=True,
     ),
 )

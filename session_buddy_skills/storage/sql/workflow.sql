@@ -45,3 +45,78 @@ WHERE
     AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
     AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
 GROUP BY workflow_phase;
+
+-- name: transitions
+-- Steps from each invocation of a session to its next, both with a phase; equal times are taken in
+-- the order of their ids. Per pair of phases, with the skill most often used on arrival. Phases and
+-- skills are numbered first, since what is sorted and grouped is then small.
+WITH phases AS MATERIALIZED (
+    SELECT workflow_phase, CAST(row_number() OVER (ORDER BY workflow_phase COLLATE "C") AS INTEGER) AS phase
+    FROM skill_invocation
+    WHERE workflow_phase IS NOT NULL
+    GROUP BY workflow_phase
+),
+
+skills AS MATERIALIZED (
+    SELECT skill_name, CAST(row_number() OVER (ORDER BY skill_name COLLATE "C") AS INTEGER) AS skill
+    FROM skill_invocation
+    GROUP BY skill_name
+),
+
+steps AS MATERIALIZED (
+    SELECT
+        lag(phase) OVER in_session AS here,
+        phase AS there,
+        skill,
+        EXTRACT(EPOCH FROM invoked_at - lag(invoked_at) OVER in_session) AS gap_seconds
+    FROM skill_invocation
+    INNER JOIN phases USING (workflow_phase)
+    INNER JOIN skills USING (skill_name)
+    WHERE
+        (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
+        AND (CAST($project AS TEXT) IS NULL OR project = $project)
+        AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
+        AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
+    WINDOW in_session AS (PARTITION BY session_id ORDER BY invoked_at, invocation_id)
+),
+
+arrivals AS (
+    SELECT
+        here,
+        there,
+        skill,
+        count(*) AS uses,
+        row_number() OVER (PARTITION BY here, there ORDER BY count(*) DESC, skill) AS place
+    FROM steps
+    WHERE here IS NOT NULL
+    GROUP BY here, there, skill
+),
+
+pairs AS (
+    SELECT
+        here,
+        there,
+        count(*) AS invocation_count,
+        CAST(avg(gap_seconds) AS DOUBLE PRECISION) AS mean_gap_seconds,
+        CAST(
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY gap_seconds) AS DOUBLE PRECISION
+        ) AS median_gap_seconds
+    FROM steps
+    WHERE here IS NOT NULL
+    GROUP BY here, there
+)
+
+SELECT
+    from_phases.workflow_phase AS from_phase,
+    to_phases.workflow_phase AS to_phase,
+    pairs.invocation_count,
+    pairs.mean_gap_seconds,
+    pairs.median_gap_seconds,
+    skills.skill_name AS most_common_skill,
+    arrivals.uses AS most_common_skill_count
+FROM pairs
+INNER JOIN arrivals ON pairs.here = arrivals.here AND pairs.there = arrivals.there
+INNER JOIN phases AS from_phases ON pairs.here = from_phases.phase
+INNER JOIN phases AS to_phases ON pairs.there = to_phases.phase
+INNER JOIN skills ON arrivals.skill = skills.skill
+WHERE arrivals.place = 1;

@@ -1,0 +1,196 @@
+"""Rows on phases that were counted in SQL, judged and put into the form that is answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from session_buddy_skills.analytics.bottlenecks import bottleneck_score, severity, slowness
+from session_buddy_skills.models import Outcome
+from session_buddy_skills.rendering import heatmap_text, rate_text, seconds_text
+from session_buddy_skills.reports import rate
+from session_buddy_skills.results import Duration
+from session_buddy_skills.workflow import (
+    BestSkill,
+    Bottleneck,
+    Effectiveness,
+    HeatmapAnswer,
+    HeatmapCell,
+    HeatmapRequest,
+    PhaseCounts,
+    SelfLoop,
+    Transition,
+)
+
+Row = dict[str, Any]
+_COUNTS = ("total_invocations", *(f"{outcome.value}_count" for outcome in Outcome))
+_OF_A_STEP = ("invocation_count", "most_common_skill", "most_common_skill_count")
+
+
+def effectiveness(rows: Sequence[Row]) -> list[Effectiveness]:
+    """How each skill does in each phase, surest first."""
+    skills = [Effectiveness(skill_name=row["skill_name"], **_counted(row)) for row in rows]
+    return sorted(skills, key=_surest_first)
+
+
+def phases(rows: Sequence[Row]) -> list[PhaseCounts]:
+    """How each phase does, most used first."""
+    found = [PhaseCounts(**_counted(row)) for row in rows]
+    return sorted(found, key=lambda one: (-one.total_invocations, one.workflow_phase))
+
+
+def bottlenecks(rows: Sequence[Row]) -> list[Bottleneck]:
+    """How far each phase holds work back, worst first."""
+    seconds = sum(row["total_duration_seconds"] or 0.0 for row in rows)
+    timed = sum(row["timed_invocations"] for row in rows)
+    found = [_bottleneck(row, seconds, timed) for row in rows]
+    return sorted(found, key=lambda one: (-one.bottleneck_score, one.workflow_phase))
+
+
+def steps(rows: Sequence[Row]) -> tuple[list[Transition], list[SelfLoop]]:
+    """What follows what, most frequent first, and the steps that stay in a phase."""
+    all_from: Counter[str] = Counter()
+    leaving: Counter[str] = Counter()
+    for row in rows:
+        all_from[row["from_phase"]] += row["invocation_count"]
+        if row["from_phase"] != row["to_phase"]:
+            leaving[row["from_phase"]] += row["invocation_count"]
+    transitions, self_loops = [], []
+    for row in sorted(rows, key=_most_frequent_first):
+        step = {name: row[name] for name in _OF_A_STEP} | {
+            "median_gap_seconds": row["median_gap_seconds"],
+            "avg_transition_duration": row["mean_gap_seconds"],
+        }
+        here, count = row["from_phase"], row["invocation_count"]
+        if here == row["to_phase"]:
+            share = rate(count, all_from[here])
+            self_loops.append(SelfLoop(workflow_phase=here, probability=share, **step))
+        else:
+            share = rate(count, leaving[here])
+            transitions.append(
+                Transition(from_phase=here, to_phase=row["to_phase"], probability=share, **step)
+            )
+    return transitions, self_loops
+
+
+def heatmap(rows: Sequence[Row], request: HeatmapRequest) -> HeatmapAnswer:
+    """Skills by phases, from rows of `effectiveness_of_skills`; those without a phase are out."""
+    skills: Counter[str] = Counter()
+    columns: Counter[str] = Counter()
+    for row in rows:
+        if row["workflow_phase"] is not None:
+            skills[row["skill_name"]] += row["total_invocations"]
+    shown = sorted(skills, key=lambda name: (-skills[name], name))[: request.limit]
+    cells = []
+    for row in rows:
+        if row["workflow_phase"] is not None and row["skill_name"] in shown:
+            columns[row["workflow_phase"]] += row["total_invocations"]
+            cells.append(_cell(row, request))
+    cells.sort(key=lambda one: (shown.index(one.skill_name), one.workflow_phase))
+    answer = HeatmapAnswer(
+        metric=request.metric,
+        skills=shown,
+        phases=sorted(columns, key=lambda name: (-columns[name], name)),
+        cells=cells,
+        skills_left_out=len(skills) - len(shown),
+    )
+    return answer.model_copy(update={"text": heatmap_text(answer)})
+
+
+def best_skills(skills: Sequence[Effectiveness]) -> list[BestSkill]:
+    """Per phase the skill that most surely completes, from `effectiveness`, surest first."""
+    by_phase: dict[str, list[Effectiveness]] = {}
+    for one in skills:
+        if one.workflow_phase is not None and one.completion_rate is not None:
+            by_phase.setdefault(one.workflow_phase, []).append(one)
+    return [_best(by_phase[phase]) for phase in sorted(by_phase)]
+
+
+def _best(skills: Sequence[Effectiveness]) -> BestSkill:
+    best = skills[0]
+    if best.workflow_phase is None or best.completion_rate is None:
+        raise ValueError("only skills with a phase and a rate can be the best of it")
+    evidence = f"Completed {best.completed_count} of {best.completion_rate.n}"
+    if best.duration is not None:
+        evidence += f", typically in {seconds_text(best.duration.p50_seconds)}"
+    if len(skills) > 1:
+        second = skills[1]
+        evidence += f"; next is {second.skill_name} with {rate_text(second.completion_rate)}"
+    return BestSkill(
+        workflow_phase=best.workflow_phase,
+        skill_name=best.skill_name,
+        completion_rate=best.completion_rate,
+        evidence=f"{evidence}.",
+    )
+
+
+def _cell(row: Row, request: HeatmapRequest) -> HeatmapCell:
+    value: float | None = row["total_invocations"]
+    n, low, high = row["total_invocations"], None, None
+    if request.metric == "completion_rate":
+        completed = rate(row["completed_count"], n := _decided(row))
+        if completed is None:
+            value = None
+        else:
+            value, low, high = completed.value, completed.low, completed.high
+    elif request.metric == "duration":
+        value, n = row["p50_duration_seconds"], row["timed_invocations"]
+    return HeatmapCell(
+        skill_name=row["skill_name"],
+        workflow_phase=row["workflow_phase"],
+        value=value,
+        n=n,
+        low=low,
+        high=high,
+    )
+
+
+def _most_frequent_first(row: Row) -> tuple[int, str, str]:
+    return -row["invocation_count"], row["from_phase"], row["to_phase"]
+
+
+def _counted(row: Row) -> Row:
+    timed = row["timed_invocations"]
+    mean = row["total_duration_seconds"] / timed if timed else None
+    return {
+        "workflow_phase": row["workflow_phase"],
+        **{name: row[name] for name in _COUNTS},
+        "completion_rate": rate(row["completed_count"], _decided(row)),
+        "avg_duration_seconds": mean,
+        "duration": Duration(
+            n=timed,
+            mean_seconds=mean,
+            p50_seconds=row["p50_duration_seconds"],
+            p95_seconds=row["p95_duration_seconds"],
+        )
+        if mean is not None
+        else None,
+    }
+
+
+def _decided(row: Row) -> int:
+    decided: int = row["completed_count"] + row["failed_count"] + row["abandoned_count"]
+    return decided
+
+
+def _surest_first(one: Effectiveness) -> tuple[float, int, str, str]:
+    low = one.completion_rate.low if one.completion_rate else -1.0
+    return -low, -one.total_invocations, one.skill_name, one.workflow_phase or ""
+
+
+def _bottleneck(row: Row, seconds: float, timed: int) -> Bottleneck:
+    decided = _decided(row)
+    loss = rate(row["failed_count"] + row["abandoned_count"], decided)
+    # Sums of parts may exceed the whole by a rounding.
+    time_share = min(1.0, (row["total_duration_seconds"] or 0.0) / seconds) if seconds else 0.0
+    slow = slowness(time_share, row["timed_invocations"] / timed) if timed else 0.0
+    score = bottleneck_score(loss.low if loss else 0.0, slow)
+    return Bottleneck(
+        **_counted(row),
+        abandonment_rate=rate(row["abandoned_count"], decided),
+        loss_rate=loss,
+        time_share=time_share,
+        bottleneck_score=score,
+        severity=severity(score),
+    )
