@@ -134,13 +134,14 @@ async def calls_on_it(service: Service) -> list[Figure]:
         ),
         Figure(
             "skill_effectiveness at 1 M, p50",
-            p50(await durations(lambda _: service.workflow.effectiveness(skills), 10)) * 1e3,
+            p50(await durations(lambda _: service.analyses.workflow.effectiveness(skills), 10))
+            * 1e3,
             "ms",
             "<= 50" if targets else "",
         ),
         Figure(
             "workflow_bottlenecks at 1 M, p50",
-            p50(await durations(lambda _: service.workflow.bottlenecks(phases), 10)) * 1e3,
+            p50(await durations(lambda _: service.analyses.workflow.bottlenecks(phases), 10)) * 1e3,
             "ms",
             "<= 30" if targets else "",
         ),

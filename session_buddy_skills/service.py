@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from session_buddy_skills.analyses import Analyses
 from session_buddy_skills.catalog import (
     CatalogAnswer,
     CatalogRequest,
@@ -51,7 +52,6 @@ from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.tracking import Run
-from session_buddy_skills.workflow_reports import WorkflowReports
 
 if TYPE_CHECKING:
     from session_buddy_skills.advising.recommender import Recommender
@@ -74,8 +74,7 @@ class Service:
         self._store = InvocationStore(
             database, max_waiting=settings.max_pending_writes, on_written=self._observe
         )
-        self.workflow = WorkflowReports(self._store)
-        """Reports on phases."""
+        self.analyses = Analyses(self._store)
         self._recommender: Recommender | None = None
 
     @property

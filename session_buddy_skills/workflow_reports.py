@@ -43,31 +43,35 @@ class WorkflowReports:
             "workflow_phase": request.workflow_phase,
             "min_invocations": fewest,
         }
-        rows, anything = await self._rows("effectiveness_of_skills", parameters)
+        rows, anything = await rows_of(self._store, "effectiveness_of_skills", parameters)
         skills = findings.effectiveness(rows)
         reason: NoAnswer = "nothing_in_scope" if fewest == 1 else "below_threshold"
-        return EffectivenessAnswer(skills=skills, reason=_why(skills, anything, reason))
+        return EffectivenessAnswer(skills=skills, reason=why_empty(skills, anything, reason))
 
     async def bottlenecks(self, request: BottleneckRequest) -> BottleneckAnswer:
         """How far each phase holds work back; with a `reason` if there is nothing to tell."""
-        rows, anything = await self._rows("phases", scope(request))
+        rows, anything = await rows_of(self._store, "phases", scope(request))
         least = request.min_abandonment_rate or 0.0
         found = [one for one in findings.bottlenecks(rows) if _abandoned(one) >= least]
         reason: NoAnswer = "below_threshold" if rows else "nothing_in_scope"
-        return BottleneckAnswer(bottlenecks=found, reason=_why(found, anything, reason))
+        return BottleneckAnswer(bottlenecks=found, reason=why_empty(found, anything, reason))
 
     async def transitions(self, request: TransitionsRequest) -> TransitionsAnswer:
         """What follows what in sessions; with a `reason` if there is nothing to tell."""
-        rows, anything = await self._rows("transitions", scope(request))
+        rows, anything = await rows_of(self._store, "transitions", scope(request))
         transitions, self_loops = findings.steps(rows)
-        reason = _why(rows, anything, "nothing_in_scope")
+        reason = why_empty(rows, anything, "nothing_in_scope")
         return TransitionsAnswer(transitions=transitions, self_loops=self_loops, reason=reason)
 
     async def heatmap(self, request: HeatmapRequest) -> HeatmapAnswer:
         """Skills by phases, the most used ones; with a `reason` if there is nothing to tell."""
-        rows, anything = await self._rows("effectiveness_of_skills", scope(request) | _EVERY_SKILL)
+        rows, anything = await rows_of(
+            self._store, "effectiveness_of_skills", scope(request) | _EVERY_SKILL
+        )
         found = findings.heatmap(rows, request)
-        return found.model_copy(update={"reason": _why(found.cells, anything, "nothing_in_scope")})
+        return found.model_copy(
+            update={"reason": why_empty(found.cells, anything, "nothing_in_scope")}
+        )
 
     async def report(self, request: ReportRequest) -> ReportAnswer:
         """The whole report, of one state of the record."""
@@ -82,7 +86,7 @@ class WorkflowReports:
 
         phases, skills, pairs, anything = await self._store.read(work)
         if not phases:
-            return ReportAnswer(reason=_why([], anything, "nothing_in_scope"))
+            return ReportAnswer(reason=why_empty([], anything, "nothing_in_scope"))
         transitions, self_loops = findings.steps(pairs)
         found = WorkflowFindings(
             total_invocations=sum(row["total_invocations"] for row in phases),
@@ -96,14 +100,15 @@ class WorkflowReports:
             return ReportAnswer(markdown=workflow_markdown(found))
         return ReportAnswer(findings=found)
 
-    async def _rows(self, query: str, parameters: Row) -> tuple[list[Row], bool]:
-        """The rows of a query, and whether anything is recorded at all."""
 
-        async def work(reader: InvocationReader) -> tuple[list[Row], bool]:
-            rows = await reader.rows(query, parameters)
-            return rows, bool(rows) or (await reader.counts())["total_invocations"] > 0
+async def rows_of(store: InvocationStore, query: str, parameters: Row) -> tuple[list[Row], bool]:
+    """The rows of a query, and whether anything is recorded at all."""
 
-        return await self._store.read(work)
+    async def work(reader: InvocationReader) -> tuple[list[Row], bool]:
+        rows = await reader.rows(query, parameters)
+        return rows, bool(rows) or (await reader.counts())["total_invocations"] > 0
+
+    return await store.read(work)
 
 
 def scope(request: ScopedRequest) -> Row:
@@ -119,7 +124,8 @@ def scope(request: ScopedRequest) -> Row:
     }
 
 
-def _why(found: Sequence[object], anything: bool, reason: NoAnswer) -> NoAnswer | None:
+def why_empty(found: Sequence[object], anything: bool, reason: NoAnswer) -> NoAnswer | None:
+    """The reason, if nothing was found; no_history if nothing is recorded at all."""
     if found:
         return None
     return reason if anything else "no_history"

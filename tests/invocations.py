@@ -8,6 +8,7 @@ from typing import Any
 
 from session_buddy_skills.models import BatchRequest, Invocation, checked
 from session_buddy_skills.service import Service
+from session_buddy_skills.settings import BATCH_INVOCATIONS
 from session_buddy_skills.storage.store import InvocationReader
 
 ENDED = ["completed", "failed", "abandoned", "unknown"]
@@ -50,4 +51,6 @@ async def all_invocations(service: Service) -> list[Invocation]:
 
 
 async def record(service: Service, made: list[dict[str, Any]]) -> None:
-    await service.record_invocations(checked(BatchRequest, invocations=made))
+    for first in range(0, len(made), BATCH_INVOCATIONS):
+        some = made[first : first + BATCH_INVOCATIONS]
+        await service.record_invocations(checked(BatchRequest, invocations=some))

@@ -212,6 +212,8 @@ CASES: list[Case] = [
     ("phase_heatmap", {"metric": "rate"},
      "metric must be one of 'count', 'completion_rate' or 'duration', not \"rate\"."),
     ("phase_heatmap", {"limit": 0}, "limit must be at least 1, not 0."),
+    ("get_skill_dependencies", {"min_lift": -1}, "min_lift must be at least 0, not -1."),
+    ("get_skill_dependencies", {"limit": 1.5}, "limit must be a whole number, not 1.5."),
     ("health_check", {"verbose": True}, "verbose is not known here."),
     ("export_metrics", {}, "path is required."),
     ("export_metrics", {"path": ""}, 'path must not be empty, not "".'),

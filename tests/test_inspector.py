@@ -21,6 +21,7 @@ NAMES = {
     "workflow_report",
     "phase_transitions",
     "phase_heatmap",
+    "get_skill_dependencies",
     "skill_effectiveness",
     "workflow_bottlenecks",
     "health_check",
@@ -101,6 +102,7 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("workflow_report", {"format": "json"}),
         inspector.call("phase_transitions", {}),
         inspector.call("phase_heatmap", {"metric": "duration"}),
+        inspector.call("get_skill_dependencies", {"skill_name": "lint"}),
     ]
     for code, result in answers:
         assert code == 0

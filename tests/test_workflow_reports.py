@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
-from uuid import uuid4
 
-import hypothesis
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from session_buddy_skills.models import checked
 from session_buddy_skills.results import Rate
-from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.service import Service
+from session_buddy_skills.settings import Settings
 from session_buddy_skills.workflow import (
     BottleneckRequest,
     EffectivenessRequest,
@@ -32,79 +28,51 @@ from session_buddy_skills.workflow import (
     TransitionsRequest,
 )
 from session_buddy_skills.workflow_reports import scope
-from tests.conftest import NewSettings
+from tests.generated import (
+    DECIDED,
+    EPOCH,
+    Made,
+    check_rate,
+    generated_invocations,
+    recorded,
+    run_cases,
+    seconds_of,
+    wilson,
+)
 from tests.invocations import record
 
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-DECIDED = ("completed", "failed", "abandoned")
-Made = list[dict[str, Any]]
 
-invocation = st.fixed_dictionaries(
-    {
-        "session_id": st.sampled_from(["s", "t"]),
-        "skill_name": st.sampled_from(["lint", "test", "deploy"]),
-        "workflow_phase": st.sampled_from(["tests", "fast_hooks", "cleaning", None]),
-        "invoked_at": st.integers(0, 1_000).map(lambda n: EPOCH + timedelta(minutes=n)),
-        "outcome": st.sampled_from([*DECIDED, "completed", "unknown", "pending"]),
-        "duration_seconds": st.none() | st.floats(0, 1e5, width=32),
-    }
-).map(lambda one: one | ({"duration_seconds": None} if one["outcome"] == "pending" else {}))
-
-
-def test_reports_are_those_of_a_plain_loop(new_settings: NewSettings, engine: str) -> None:
-    """Each case is a project of its own in one database."""
-    cases = 200
-
-    async def run() -> None:
-        async with open_service(new_settings(), recommending=False) as service:
-            loop = asyncio.get_running_loop()
-            await asyncio.to_thread(_compare, service, loop, cases)
-
-    asyncio.run(run())
-
-
-def _compare(service: Service, loop: asyncio.AbstractEventLoop, cases: int) -> None:
-    numbers = iter(range(10**6))
-
-    @hypothesis.settings(
-        max_examples=cases,
-        deadline=None,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
-    @given(
-        made=st.lists(invocation, min_size=1, max_size=40),
+def test_reports_are_those_of_a_plain_loop(settings: Settings) -> None:
+    run_cases(
+        settings,
+        _check,
+        made=generated_invocations(),
         fewest=st.integers(1, 3),
         least=st.sampled_from([0.0, 0.3]),
-        session=st.sampled_from([None, "s"]),
+        session=st.sampled_from([None, "s0"]),
         hours=st.tuples(st.integers(0, 8), st.integers(9, 17)) | st.none(),
     )
-    def one_case(
-        made: Made, fewest: int, least: float, session: str | None, hours: tuple[int, int] | None
-    ) -> None:
-        project = f"p{next(numbers)}"
-        since, until = [EPOCH + timedelta(hours=n) for n in hours] if hours else [None, None]
-        where = {"project": project, "session_id": session, "since": since, "until": until}
-        case = _check(service, made, where, fewest, least)
-        asyncio.run_coroutine_threadsafe(case, loop).result()
-
-    one_case()
 
 
 async def _check(
-    service: Service, made: Made, where: dict[str, Any], fewest: int, least: float
+    service: Service,
+    project: str,
+    made: Made,
+    fewest: int,
+    least: float,
+    session: str | None,
+    hours: tuple[int, int] | None,
 ) -> None:
-    # Ids in no order of time, of which the order of equal times is made.
-    made = [one | {"invocation_id": uuid4(), "project": where["project"]} for one in made]
-    await record(service, made)
+    since, until = [EPOCH + timedelta(hours=n) for n in hours] if hours else [None, None]
+    where = {"project": project, "session_id": session, "since": since, "until": until}
     chosen = [
         one
-        for one in made
-        if where["session_id"] in (None, one["session_id"])
-        and (where["since"] is None or where["since"] <= one["invoked_at"] < where["until"])
+        for one in await recorded(service, project, made)
+        if session in (None, one["session_id"])
+        and (since is None or until is None or since <= one["invoked_at"] < until)
     ]
     request = checked(EffectivenessRequest, min_invocations=fewest, **where)
-    answer = await service.workflow.effectiveness(request)
+    answer = await service.analyses.workflow.effectiveness(request)
     groups: dict[tuple[str, str | None], Made] = defaultdict(list)
     for one in chosen:
         groups[one["skill_name"], one["workflow_phase"]].append(one)
@@ -124,12 +92,12 @@ async def _check_bottlenecks(
     service: Service, chosen: Made, where: dict[str, Any], least: float
 ) -> None:
     request = checked(BottleneckRequest, min_abandonment_rate=least, **where)
-    answer = await service.workflow.bottlenecks(request)
+    answer = await service.analyses.workflow.bottlenecks(request)
     phases: dict[str, Made] = defaultdict(list)
     for one in chosen:
         if one["workflow_phase"]:
             phases[one["workflow_phase"]].append(one)
-    seconds = {phase: _seconds(rows) for phase, rows in phases.items()}
+    seconds = {phase: seconds_of(rows) for phase, rows in phases.items()}
     total, timed = sum(map(sum, seconds.values())), sum(map(len, seconds.values()))
     expected = {}
     for phase, rows in phases.items():
@@ -140,7 +108,7 @@ async def _check_bottlenecks(
             time = sum(seconds[phase]) / total if total else 0
             runs = len(seconds[phase]) / timed if timed else 0
             slow = max(0, time - runs) / (1 - runs) if runs < 1 else 0
-            loss = _wilson(lost, decided).low if decided else 0
+            loss = wilson(lost, decided).low if decided else 0
             expected[phase] = (time, 1 - (1 - loss) * (1 - slow), ends["abandoned"], lost, decided)
     assert {one.workflow_phase for one in answer.bottlenecks} == set(expected)
     for found in answer.bottlenecks:
@@ -149,14 +117,14 @@ async def _check_bottlenecks(
         assert (found.time_share, found.bottleneck_score) == pytest.approx((time, score), abs=1e-9)
         assert found.severity == ("high" if found.bottleneck_score >= 0.5 else
                                   "medium" if found.bottleneck_score >= 0.2 else "low")  # fmt: skip
-        _check_rate(found.abandonment_rate, abandoned, decided)
-        _check_rate(found.loss_rate, lost, decided)
+        check_rate(found.abandonment_rate, abandoned, decided)
+        check_rate(found.loss_rate, lost, decided)
     scores = [one.bottleneck_score for one in answer.bottlenecks]
     assert scores == sorted(scores, reverse=True)
 
 
 async def _check_transitions(service: Service, chosen: Made, where: dict[str, Any]) -> None:
-    answer = await service.workflow.transitions(checked(TransitionsRequest, **where))
+    answer = await service.analyses.workflow.transitions(checked(TransitionsRequest, **where))
     sessions: dict[str, Made] = defaultdict(list)
     for one in sorted(chosen, key=lambda one: (one["invoked_at"], one["invocation_id"].int)):
         if one["workflow_phase"]:
@@ -176,7 +144,7 @@ async def _check_transitions(service: Service, chosen: Made, where: dict[str, An
         most = max(arrivals[pair].values())
         first = min(name for name, count in arrivals[pair].items() if count == most)
         assert (found.most_common_skill, found.most_common_skill_count) == (first, most)
-        _check_rate(found.probability, len(gaps[pair]), others)
+        check_rate(found.probability, len(gaps[pair]), others)
 
     leaving = {(here, there) for here, there in gaps if here != there}
     assert {(one.from_phase, one.to_phase) for one in answer.transitions} == leaving
@@ -200,7 +168,7 @@ async def _check_heatmap(service: Service, chosen: Made, where: dict[str, Any]) 
         groups[one["skill_name"], one["workflow_phase"]].append(one)
     for metric in get_args(HeatmapMetric):
         request = checked(HeatmapRequest, metric=metric, limit=2, **where)
-        answer = await service.workflow.heatmap(request)
+        answer = await service.analyses.workflow.heatmap(request)
         uses = Counter(one["skill_name"] for one in phased)
         shown = sorted(uses, key=lambda name: (-uses[name], name))
         assert (answer.skills, answer.skills_left_out) == (shown[:2], max(0, len(shown) - 2))
@@ -208,7 +176,7 @@ async def _check_heatmap(service: Service, chosen: Made, where: dict[str, Any]) 
         assert set(cells) == {key for key in groups if key[0] in shown[:2]}
         assert set(answer.phases) == {phase for _, phase in cells}
         for key, cell in cells.items():
-            rows, seconds = groups[key], _seconds(groups[key])
+            rows, seconds = groups[key], seconds_of(groups[key])
             ends = Counter(one["outcome"] for one in rows)
             decided = sum(ends[end] for end in DECIDED)
             n = {"count": len(rows), "completion_rate": decided, "duration": len(seconds)}[metric]
@@ -220,7 +188,7 @@ async def _check_heatmap(service: Service, chosen: Made, where: dict[str, Any]) 
             assert cell.n == n
             assert cell.value == pytest.approx(value)
             if metric == "completion_rate" and decided:
-                interval = _wilson(ends["completed"], decided)
+                interval = wilson(ends["completed"], decided)
                 assert (cell.low, cell.high) == pytest.approx((interval.low, interval.high))
         for name in (*answer.skills, *answer.phases):
             assert name in answer.text
@@ -228,11 +196,13 @@ async def _check_heatmap(service: Service, chosen: Made, where: dict[str, Any]) 
 
 async def _check_report(service: Service, where: dict[str, Any]) -> None:
     """The report is made of the other answers, and of the surest skill among them per phase."""
-    answer = await service.workflow.report(checked(ReportRequest, format="json", **where))
-    skills = (await service.workflow.effectiveness(checked(EffectivenessRequest, **where))).skills
-    phases = await service.workflow.bottlenecks(checked(BottleneckRequest, **where))
-    steps = await service.workflow.transitions(checked(TransitionsRequest, **where))
-    markdown = (await service.workflow.report(checked(ReportRequest, **where))).markdown
+    answer = await service.analyses.workflow.report(checked(ReportRequest, format="json", **where))
+    skills = (
+        await service.analyses.workflow.effectiveness(checked(EffectivenessRequest, **where))
+    ).skills
+    phases = await service.analyses.workflow.bottlenecks(checked(BottleneckRequest, **where))
+    steps = await service.analyses.workflow.transitions(checked(TransitionsRequest, **where))
+    markdown = (await service.analyses.workflow.report(checked(ReportRequest, **where))).markdown
     if not phases.bottlenecks:
         assert answer.reason is not None
         assert (answer.findings, markdown) == (None, None)
@@ -257,8 +227,8 @@ def _check_counts(found: OutcomesAndDurations, rows: Made) -> None:
     assert found.total_invocations == len(rows)
     for end in (*DECIDED, "pending", "unknown"):
         assert getattr(found, f"{end}_count") == ends[end]
-    _check_rate(found.completion_rate, ends["completed"], sum(ends[end] for end in DECIDED))
-    seconds = _seconds(rows)
+    check_rate(found.completion_rate, ends["completed"], sum(ends[end] for end in DECIDED))
+    seconds = seconds_of(rows)
     if not seconds:
         assert (found.duration, found.avg_duration_seconds) == (None, None)
         return
@@ -271,31 +241,15 @@ def _check_counts(found: OutcomesAndDurations, rows: Made) -> None:
     )
 
 
-def _seconds(rows: Made) -> list[float]:
-    return [one["duration_seconds"] for one in rows if one["duration_seconds"] is not None]
-
-
-def _wilson(successes: int, n: int) -> Any:
-    return binomtest(successes, n).proportion_ci(0.95, method="wilson")
-
-
-def _check_rate(found: Rate | None, successes: int, n: int) -> None:
-    if not n:
-        assert found is None
-        return
-    assert found is not None
-    interval = _wilson(successes, n)
-    assert (found.value, found.n) == (successes / n, n)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
-
-
 async def test_an_empty_report_says_why(service: Service) -> None:
     async def reasons(**fields: Any) -> list[str | None]:
-        skills = await service.workflow.effectiveness(checked(EffectivenessRequest, **fields))
-        phases = await service.workflow.bottlenecks(checked(BottleneckRequest, **fields))
-        steps = await service.workflow.transitions(checked(TransitionsRequest, **fields))
-        heatmap = await service.workflow.heatmap(checked(HeatmapRequest, **fields))
-        report = await service.workflow.report(checked(ReportRequest, **fields))
+        skills = await service.analyses.workflow.effectiveness(
+            checked(EffectivenessRequest, **fields)
+        )
+        phases = await service.analyses.workflow.bottlenecks(checked(BottleneckRequest, **fields))
+        steps = await service.analyses.workflow.transitions(checked(TransitionsRequest, **fields))
+        heatmap = await service.analyses.workflow.heatmap(checked(HeatmapRequest, **fields))
+        report = await service.analyses.workflow.report(checked(ReportRequest, **fields))
         return [skills.reason, phases.reason, steps.reason, heatmap.reason, report.reason]
 
     assert await reasons() == ["no_history"] * 5
@@ -304,9 +258,9 @@ async def test_an_empty_report_says_why(service: Service) -> None:
     assert await reasons() == [None, None, "nothing_in_scope", None, None]
     assert await reasons(project="none") == ["nothing_in_scope"] * 5
     few = checked(EffectivenessRequest, min_invocations=2)
-    assert (await service.workflow.effectiveness(few)).reason == "below_threshold"
+    assert (await service.analyses.workflow.effectiveness(few)).reason == "below_threshold"
     lost = checked(BottleneckRequest, min_abandonment_rate=0.5)
-    assert (await service.workflow.bottlenecks(lost)).reason == "below_threshold"
+    assert (await service.analyses.workflow.bottlenecks(lost)).reason == "below_threshold"
 
 
 async def test_a_phase_that_is_slow_and_one_that_loses_work_hold_it_back(service: Service) -> None:
@@ -317,7 +271,7 @@ async def test_a_phase_that_is_slow_and_one_that_loses_work_hold_it_back(service
             made.append({"session_id": f"s{n}", "skill_name": "k", "workflow_phase": phase,
                          "outcome": outcome, "duration_seconds": float(seconds)})  # fmt: skip
     await record(service, made)
-    found = (await service.workflow.bottlenecks(checked(BottleneckRequest))).bottlenecks
+    found = (await service.analyses.workflow.bottlenecks(checked(BottleneckRequest))).bottlenecks
     assert [one.workflow_phase for one in found] == ["tests", "hooks", "commit"]
     assert [one.severity for one in found] == ["high", "high", "low"]
 

@@ -86,7 +86,7 @@ class InvocationReader:
         return await self._connection.fetch("breakdown_of_skills", {"skill_name": skill_name})
 
     async def rows(self, query: str, parameters: Mapping[str, Any]) -> list[Row]:
-        """All rows of a query of `sql/workflow.sql`."""
+        """All rows of a query on invocations, in `sql/`."""
         return await self._connection.fetch(query, parameters)
 
     async def invocations(self) -> AsyncIterator[list[Invocation]]:

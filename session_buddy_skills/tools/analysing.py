@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session_buddy_skills.community import DependenciesAnswer, DependenciesRequest
 from session_buddy_skills.service import Service
 from session_buddy_skills.tools.service_tool import service_tool
 from session_buddy_skills.workflow import (
@@ -19,23 +20,27 @@ from session_buddy_skills.workflow import (
 
 
 async def _effectiveness(service: Service, request: EffectivenessRequest) -> EffectivenessAnswer:
-    return await service.workflow.effectiveness(request)
+    return await service.analyses.workflow.effectiveness(request)
 
 
 async def _bottlenecks(service: Service, request: BottleneckRequest) -> BottleneckAnswer:
-    return await service.workflow.bottlenecks(request)
+    return await service.analyses.workflow.bottlenecks(request)
 
 
 async def _transitions(service: Service, request: TransitionsRequest) -> TransitionsAnswer:
-    return await service.workflow.transitions(request)
+    return await service.analyses.workflow.transitions(request)
 
 
 async def _heatmap(service: Service, request: HeatmapRequest) -> HeatmapAnswer:
-    return await service.workflow.heatmap(request)
+    return await service.analyses.workflow.heatmap(request)
 
 
 async def _report(service: Service, request: ReportRequest) -> ReportAnswer:
-    return await service.workflow.report(request)
+    return await service.analyses.workflow.report(request)
+
+
+async def _dependencies(service: Service, request: DependenciesRequest) -> DependenciesAnswer:
+    return await service.analyses.community.dependencies(request)
 
 
 ANALYSING_TOOLS = (
@@ -83,6 +88,15 @@ ANALYSING_TOOLS = (
         HeatmapRequest,
         HeatmapAnswer,
         _heatmap,
+        read_only=True,
+    ),
+    service_tool(
+        "get_skill_dependencies",
+        "Which skills are used in the same sessions: how often, how much more often than chance "
+        "would have them (lift, with its interval and p-value), and which comes first.",
+        DependenciesRequest,
+        DependenciesAnswer,
+        _dependencies,
         read_only=True,
     ),
 )

@@ -1,0 +1,32 @@
+"""Reports of every kind, each made when it is first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from session_buddy_skills.storage.store import InvocationStore
+from session_buddy_skills.workflow_reports import WorkflowReports
+
+if TYPE_CHECKING:
+    from session_buddy_skills.community_reports import CommunityReports
+
+
+class Analyses:
+    """What the record tells.
+
+    What needs numpy or scipy loads it when it is first asked, since a program that only records has
+    no use for them.
+    """
+
+    def __init__(self, store: InvocationStore) -> None:
+        self._store = store
+        self.workflow = WorkflowReports(store)
+        """Reports on phases."""
+
+    @cached_property
+    def community(self) -> CommunityReports:
+        """Reports on what many sessions have in common."""
+        from session_buddy_skills.community_reports import CommunityReports
+
+        return CommunityReports(self._store)
