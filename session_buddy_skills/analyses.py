@@ -9,6 +9,7 @@ from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.workflow_reports import WorkflowReports
 
 if TYPE_CHECKING:
+    from session_buddy_skills.change_reports import ChangeReports
     from session_buddy_skills.community_reports import CommunityReports
 
 
@@ -30,3 +31,10 @@ class Analyses:
         from session_buddy_skills.community_reports import CommunityReports
 
         return CommunityReports(self._store)
+
+    @cached_property
+    def changes(self) -> ChangeReports:
+        """Reports on what has changed."""
+        from session_buddy_skills.change_reports import ChangeReports
+
+        return ChangeReports(self._store)

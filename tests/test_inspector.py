@@ -22,6 +22,9 @@ NAMES = {
     "phase_transitions",
     "phase_heatmap",
     "get_skill_dependencies",
+    "detect_anomalies",
+    "acknowledge_anomaly",
+    "get_skill_trend",
     "skill_effectiveness",
     "workflow_bottlenecks",
     "health_check",
@@ -103,6 +106,8 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("phase_transitions", {}),
         inspector.call("phase_heatmap", {"metric": "duration"}),
         inspector.call("get_skill_dependencies", {"skill_name": "lint"}),
+        inspector.call("detect_anomalies", {"time_window_hours": 12}),
+        inspector.call("get_skill_trend", {"skill_name": "lint"}),
     ]
     for code, result in answers:
         assert code == 0

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from session_buddy_skills.changes import (
+    AcknowledgeRequest,
+    AnomaliesAnswer,
+    AnomaliesRequest,
+    Anomaly,
+    TrendAnswer,
+    TrendRequest,
+)
 from session_buddy_skills.community import DependenciesAnswer, DependenciesRequest
 from session_buddy_skills.service import Service
 from session_buddy_skills.tools.service_tool import service_tool
@@ -41,6 +49,18 @@ async def _report(service: Service, request: ReportRequest) -> ReportAnswer:
 
 async def _dependencies(service: Service, request: DependenciesRequest) -> DependenciesAnswer:
     return await service.analyses.community.dependencies(request)
+
+
+async def _anomalies(service: Service, request: AnomaliesRequest) -> AnomaliesAnswer:
+    return await service.analyses.changes.anomalies(request)
+
+
+async def _acknowledge(service: Service, request: AcknowledgeRequest) -> Anomaly:
+    return await service.analyses.changes.acknowledge(request)
+
+
+async def _trend(service: Service, request: TrendRequest) -> TrendAnswer:
+    return await service.analyses.changes.trend(request)
 
 
 ANALYSING_TOOLS = (
@@ -97,6 +117,33 @@ ANALYSING_TOOLS = (
         DependenciesRequest,
         DependenciesAnswer,
         _dependencies,
+        read_only=True,
+    ),
+    service_tool(
+        "detect_anomalies",
+        "What has changed about skills: completion rate, duration, use or mix of phases in the "
+        "last hours against the time before, with p-values that allow for all tests. Each finding "
+        "is kept as an episode until it is back to normal.",
+        AnomaliesRequest,
+        AnomaliesAnswer,
+        _anomalies,
+        read_only=False,
+    ),
+    service_tool(
+        "acknowledge_anomaly",
+        "Say that an anomaly is known, with a note if there is something to say of it.",
+        AcknowledgeRequest,
+        Anomaly,
+        _acknowledge,
+        read_only=False,
+    ),
+    service_tool(
+        "get_skill_trend",
+        "Whether a skill gets better or worse from day to day: the slope of its completion rate, "
+        "duration or use, with its 95 % interval and p-value.",
+        TrendRequest,
+        TrendAnswer,
+        _trend,
         read_only=True,
     ),
 )

@@ -1,0 +1,2 @@
+DROP TABLE skill_anomalies_checked;
+DROP TABLE skill_anomalies;

@@ -1,0 +1,77 @@
+"""Episodes of anomalies in and out of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from session_buddy_skills.errors import ConnectionLostError
+from session_buddy_skills.storage.database import Connection, Database, Row
+from session_buddy_skills.storage.retrying import write_among_others
+
+T = TypeVar("T")
+Key = tuple[str, str]
+"""A skill, and the type of anomaly: of each there is one open episode in a project at most."""
+
+
+class AnomalyStore:
+    """Begins, continues and ends episodes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def settle(
+        self,
+        project: str | None,
+        found: Mapping[Key, Mapping[str, Any]],
+        normal: Set[Key],
+        now: datetime,
+    ) -> tuple[list[Row], list[Row]]:
+        """Bring the episodes into step with what was found and what is back to normal.
+
+        Answers with those that are open afterwards, oldest first, and those that ended.
+        """
+
+        async def work(connection: Connection) -> tuple[list[Row], list[Row]]:
+            await connection.execute("look_for_anomalies", {"now": now})
+            before = await connection.fetch("open_anomalies", {"project": project})
+            known = {(row["skill_name"], row["anomaly_type"]): row for row in before}
+            for key, values in found.items():
+                if key in known:
+                    again = {"anomaly_id": known[key]["anomaly_id"], "now": now}
+                    await connection.execute("update_anomaly", {**values, **again})
+                else:
+                    names = {"skill_name": key[0], "anomaly_type": key[1], "project": project}
+                    new = {"anomaly_id": uuid7(), "now": now}
+                    await connection.execute("insert_anomaly", {**values, **names, **new})
+            ended = [row for key, row in known.items() if key in normal]
+            for row in ended:
+                parameters = {"anomaly_id": row["anomaly_id"], "now": now}
+                await connection.execute("resolve_anomaly", parameters)
+            after = await connection.fetch("open_anomalies", {"project": project})
+            return after, [row | {"resolved_at": now} for row in ended]
+
+        return await self._write(work)
+
+    async def acknowledge(self, anomaly_id: UUID, note: str | None, now: datetime) -> Row | None:
+        """That somebody knows of an episode; None if there is no such."""
+
+        async def work(connection: Connection) -> Sequence[Row]:
+            parameters = {"anomaly_id": anomaly_id, "note": note, "now": now}
+            await connection.execute("acknowledge_anomaly", parameters)
+            return await connection.fetch("anomaly", {"anomaly_id": anomaly_id})
+
+        rows = await self._write(work)
+        return rows[0] if rows else None
+
+    async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        try:
+            done, _ = await write_among_others(self._database, work)
+        except ConnectionLostError:
+            # The same once more leads to the same episodes.
+            done, _ = await write_among_others(self._database, work)
+        return done
