@@ -9,6 +9,7 @@ from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.workflow_reports import WorkflowReports
 
 if TYPE_CHECKING:
+    from session_buddy_skills.activity_reports import ActivityReports
     from session_buddy_skills.change_reports import ChangeReports
     from session_buddy_skills.community_reports import CommunityReports
 
@@ -24,6 +25,13 @@ class Analyses:
         self._store = store
         self.workflow = WorkflowReports(store)
         """Reports on phases."""
+
+    @cached_property
+    def activity(self) -> ActivityReports:
+        """Reports on what was done when."""
+        from session_buddy_skills.activity_reports import ActivityReports
+
+        return ActivityReports(self._store)
 
     @cached_property
     def community(self) -> CommunityReports:

@@ -25,6 +25,8 @@ NAMES = {
     "detect_anomalies",
     "acknowledge_anomaly",
     "get_skill_trend",
+    "hourly_metrics",
+    "get_real_time_metrics",
     "skill_effectiveness",
     "workflow_bottlenecks",
     "health_check",
@@ -108,6 +110,8 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("get_skill_dependencies", {"skill_name": "lint"}),
         inspector.call("detect_anomalies", {"time_window_hours": 12}),
         inspector.call("get_skill_trend", {"skill_name": "lint"}),
+        inspector.call("hourly_metrics", {"hours": 3}),
+        inspector.call("get_real_time_metrics", {"limit": 5}),
     ]
     for code, result in answers:
         assert code == 0

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from session_buddy_skills.activity import (
+    HourlyAnswer,
+    HourlyRequest,
+    RealTimeAnswer,
+    RealTimeRequest,
+)
 from session_buddy_skills.changes import (
     AcknowledgeRequest,
     AnomaliesAnswer,
@@ -61,6 +67,14 @@ async def _acknowledge(service: Service, request: AcknowledgeRequest) -> Anomaly
 
 async def _trend(service: Service, request: TrendRequest) -> TrendAnswer:
     return await service.analyses.changes.trend(request)
+
+
+async def _hourly(service: Service, request: HourlyRequest) -> HourlyAnswer:
+    return await service.analyses.activity.hourly(request)
+
+
+async def _real_time(service: Service, request: RealTimeRequest) -> RealTimeAnswer:
+    return await service.analyses.activity.real_time(request)
 
 
 ANALYSING_TOOLS = (
@@ -144,6 +158,23 @@ ANALYSING_TOOLS = (
         TrendRequest,
         TrendAnswer,
         _trend,
+        read_only=True,
+    ),
+    service_tool(
+        "hourly_metrics",
+        "One skill, or all together, hour by hour: invocations, completion rate, duration, "
+        "sessions; hours without any are there with zeros.",
+        HourlyRequest,
+        HourlyAnswer,
+        _hourly,
+        read_only=True,
+    ),
+    service_tool(
+        "get_real_time_metrics",
+        "Which skills are in use now, most used first, with how they do and what still runs.",
+        RealTimeRequest,
+        RealTimeAnswer,
+        _real_time,
         read_only=True,
     ),
 )

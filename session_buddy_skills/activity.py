@@ -1,0 +1,80 @@
+"""What was done when: what is asked, and what is answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from session_buddy_skills.fields import OptionalName
+from session_buddy_skills.models import Request
+from session_buddy_skills.results import Rate
+from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, Shown
+
+LONGEST_HOURS = 366 * 24
+WholeHours = Annotated[int, Field(strict=True, ge=1, le=LONGEST_HOURS)]
+WindowHours = Annotated[float, Field(strict=True, gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
+
+
+class HourlyRequest(Request):
+    """A question about the last hours, one by one."""
+
+    skill_name: OptionalName = Field(default=None, description="One skill. Default: all together.")
+    hours: WholeHours = Field(default=24, description="How many, the present one included.")
+    project: OptionalName = Field(default=None, description="One project alone.")
+
+
+class Hour(BaseModel):
+    """One hour, in UTC; an hour without invocations is there too, with zeros."""
+
+    hour_timestamp: datetime = Field(description="Its beginning.")
+    skill_name: str | None = Field(description="Null where all skills are counted together.")
+    invocation_count: int
+    completed_count: int
+    completion_rate: Rate | None = Field(
+        description="completed / (completed + failed + abandoned); null if none of them happened."
+    )
+    avg_duration_seconds: float | None = Field(description="Null if no duration is known.")
+    unique_sessions: int
+
+
+class HourlyAnswer(BaseModel):
+    """Every hour, oldest first."""
+
+    hours: list[Hour]
+    reason: NoAnswer | Literal["no_such_skill"] | None = Field(
+        default=None, description="Why all hours are empty, if they are."
+    )
+
+
+class RealTimeRequest(Request):
+    """A question about what is in use now."""
+
+    limit: Shown = Field(default=10, description="Most skills to tell of.")
+    window_hours: WindowHours = Field(default=1.0, description="The last so many hours.")
+    project: OptionalName = Field(default=None, description="One project alone.")
+
+
+class SkillNow(BaseModel):
+    """One skill in the window."""
+
+    skill_name: str
+    invocation_count: int
+    completed_count: int
+    pending_count: int = Field(description="Still running.")
+    completion_rate: Rate | None = Field(
+        description="completed / (completed + failed + abandoned); null if none of them happened."
+    )
+    avg_duration: float | None = Field(description="Mean seconds; null if none is known.")
+    last_invocation_at: datetime
+
+
+class RealTimeAnswer(BaseModel):
+    """Skills in the window, most used first."""
+
+    top_skills: list[SkillNow]
+    skills_left_out: int = Field(default=0, description="Skills beyond the limit.")
+    total_invocations: int = Field(description="In the window, of all skills.")
+    since: datetime = Field(description="Where the window begins; it ends now.")
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)

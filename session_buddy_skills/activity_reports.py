@@ -1,0 +1,99 @@
+"""Reports on what was done when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from session_buddy_skills.activity import (
+    Hour,
+    HourlyAnswer,
+    HourlyRequest,
+    RealTimeAnswer,
+    RealTimeRequest,
+    SkillNow,
+)
+from session_buddy_skills.reports import rate
+from session_buddy_skills.storage.store import InvocationReader, InvocationStore
+from session_buddy_skills.workflow_reports import rows_of, why_empty
+
+Row = dict[str, Any]
+HOUR = timedelta(hours=1)
+
+
+class ActivityReports:
+    """Every report on what was done when, once."""
+
+    def __init__(self, store: InvocationStore) -> None:
+        self._store = store
+
+    async def hourly(self, request: HourlyRequest, now: datetime | None = None) -> HourlyAnswer:
+        """The last hours one by one, up to `now`; with a `reason` if all are empty."""
+        present = (now or datetime.now(UTC)).replace(minute=0, second=0, microsecond=0)
+        hours = [present - HOUR * n for n in range(request.hours - 1, -1, -1)]
+        name = request.skill_name
+        parameters = {
+            "skill_name": name,
+            "project": request.project,
+            "since": hours[0],
+            "until": present + HOUR,
+        }
+
+        async def work(reader: InvocationReader) -> tuple[list[Row], str | None]:
+            if rows := await reader.rows("hours", parameters):
+                return rows, None
+            if (await reader.counts())["total_invocations"] == 0:
+                return [], "no_history"
+            known = name is None or await reader.metrics(name)
+            return [], "nothing_in_scope" if known else "no_such_skill"
+
+        rows, reason = await self._store.read(work)
+        found = {row["hour_timestamp"]: row for row in rows}
+        return HourlyAnswer.model_validate(
+            {"hours": [_hour(hour, name, found.get(hour)) for hour in hours], "reason": reason}
+        )
+
+    async def real_time(
+        self, request: RealTimeRequest, now: datetime | None = None
+    ) -> RealTimeAnswer:
+        """What is in use up to `now`; with a `reason` if nothing is."""
+        since = (now or datetime.now(UTC)) - timedelta(hours=request.window_hours)
+        parameters = {"since": since, "project": request.project}
+        rows, anything = await rows_of(self._store, "skills_in_window", parameters)
+        return RealTimeAnswer(
+            top_skills=[_skill_now(row) for row in rows[: request.limit]],
+            skills_left_out=max(0, len(rows) - request.limit),
+            total_invocations=sum(row["invocation_count"] for row in rows),
+            since=since,
+            reason=why_empty(rows, anything, "nothing_in_scope"),
+        )
+
+
+def _hour(hour: datetime, skill_name: str | None, row: Row | None) -> Hour:
+    counts = row or {"completed_count": 0, "decided_count": 0}
+    return Hour(
+        hour_timestamp=hour,
+        skill_name=skill_name,
+        invocation_count=row["invocation_count"] if row else 0,
+        completed_count=counts["completed_count"],
+        completion_rate=rate(counts["completed_count"], counts["decided_count"]),
+        avg_duration_seconds=_mean(row) if row else None,
+        unique_sessions=row["unique_sessions"] if row else 0,
+    )
+
+
+def _skill_now(row: Row) -> SkillNow:
+    return SkillNow(
+        skill_name=row["skill_name"],
+        invocation_count=row["invocation_count"],
+        completed_count=row["completed_count"],
+        pending_count=row["pending_count"],
+        completion_rate=rate(row["completed_count"], row["decided_count"]),
+        avg_duration=_mean(row),
+        last_invocation_at=row["last_invocation_at"],
+    )
+
+
+def _mean(row: Row) -> float | None:
+    timed: int = row["timed_invocations"]
+    return row["total_duration_seconds"] / timed if timed else None

@@ -1,0 +1,111 @@
+"""Reports on what was done when, against plain loops over the same invocations."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from session_buddy_skills.activity import HourlyRequest, RealTimeRequest
+from session_buddy_skills.models import checked
+from session_buddy_skills.service import Service
+from session_buddy_skills.settings import Settings
+from tests.generated import (
+    DECIDED,
+    EPOCH,
+    Made,
+    check_rate,
+    generated_invocations,
+    recorded,
+    run_cases,
+    seconds_of,
+)
+from tests.invocations import record
+
+
+def test_hours_and_windows_are_those_of_a_plain_loop(settings: Settings) -> None:
+    run_cases(
+        settings,
+        _check,
+        made=generated_invocations(),
+        skill=st.sampled_from([None, "lint"]),
+        hours=st.integers(1, 20),
+        minutes=st.integers(0, 1_100),
+    )
+
+
+async def _check(
+    service: Service, project: str, made: Made, skill: str | None, hours: int, minutes: int
+) -> None:
+    made = await recorded(service, project, made)
+    now = EPOCH + timedelta(minutes=minutes)
+    request = checked(HourlyRequest, project=project, skill_name=skill, hours=hours)
+    answer = await service.analyses.activity.hourly(request, now)
+    present = now.replace(minute=0)
+    expected = [present - timedelta(hours=n) for n in range(hours)][::-1]
+    assert [one.hour_timestamp for one in answer.hours] == expected
+    for hour in answer.hours:
+        rows = [
+            one
+            for one in made
+            if one["invoked_at"].replace(minute=0) == hour.hour_timestamp
+            and skill in (None, one["skill_name"])
+        ]
+        ends = Counter(one["outcome"] for one in rows)
+        assert (hour.skill_name, hour.invocation_count) == (skill, len(rows))
+        assert hour.completed_count == ends["completed"]
+        check_rate(hour.completion_rate, ends["completed"], sum(ends[end] for end in DECIDED))
+        seconds = seconds_of(rows)
+        mean = np.mean(seconds) if seconds else None
+        assert hour.avg_duration_seconds == (None if mean is None else pytest.approx(mean))
+        assert hour.unique_sessions == len({one["session_id"] for one in rows})
+    assert (answer.reason is None) == any(hour.invocation_count for hour in answer.hours)
+    await _check_window(service, project, made, now)
+
+
+async def _check_window(service: Service, project: str, made: Made, now: Any) -> None:
+    request = checked(RealTimeRequest, project=project, window_hours=6.5, limit=2)
+    answer = await service.analyses.activity.real_time(request, now)
+    skills: dict[str, Made] = defaultdict(list)
+    for one in made:
+        if one["invoked_at"] >= now - timedelta(hours=6.5):
+            skills[one["skill_name"]].append(one)
+    names = sorted(skills, key=lambda name: (-len(skills[name]), name))
+    assert [one.skill_name for one in answer.top_skills] == names[:2]
+    assert answer.skills_left_out == max(0, len(names) - 2)
+    assert answer.total_invocations == sum(map(len, skills.values()))
+    for found in answer.top_skills:
+        rows = skills[found.skill_name]
+        ends = Counter(one["outcome"] for one in rows)
+        assert found.invocation_count == len(rows)
+        assert (found.completed_count, found.pending_count) == (ends["completed"], ends["pending"])
+        check_rate(found.completion_rate, ends["completed"], sum(ends[end] for end in DECIDED))
+        seconds = seconds_of(rows)
+        assert found.avg_duration == (pytest.approx(np.mean(seconds)) if seconds else None)
+        assert found.last_invocation_at == max(one["invoked_at"] for one in rows)
+
+
+async def test_design_8_13_the_last_hour_forgets_what_is_older(service: Service) -> None:
+    use = {"session_id": "s", "skill_name": "k", "outcome": "completed"}
+    await record(service, [use | {"invoked_at": EPOCH + timedelta(minutes=n)} for n in range(90)])
+    request = checked(RealTimeRequest)
+    for minutes, expected in ((60, 90), (90, 60), (100, 50), (149, 1), (151, 0)):
+        now = EPOCH + timedelta(minutes=minutes)
+        answer = await service.analyses.activity.real_time(request, now)
+        assert answer.total_invocations == expected
+        assert answer.reason == (None if expected else "nothing_in_scope")
+
+
+async def test_empty_hours_say_why(service: Service) -> None:
+    async def reason(**fields: Any) -> str | None:
+        return (await service.analyses.activity.hourly(checked(HourlyRequest, **fields))).reason
+
+    assert await reason() == "no_history"
+    use = {"session_id": "s", "skill_name": "k", "outcome": "completed"}
+    await record(service, [use | {"invoked_at": EPOCH}])
+    assert await reason() == "nothing_in_scope"
+    assert await reason(skill_name="none") == "no_such_skill"
