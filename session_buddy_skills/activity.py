@@ -78,3 +78,31 @@ class RealTimeAnswer(BaseModel):
     total_invocations: int = Field(description="In the window, of all skills.")
     since: datetime = Field(description="Where the window begins; it ends now.")
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class SessionsRequest(Request):
+    """A question about the sessions of late."""
+
+    limit: Shown = Field(default=20, description="Most sessions to tell of.")
+    project: OptionalName = Field(default=None, description="One project alone.")
+
+
+class SessionActivity(BaseModel):
+    """One session."""
+
+    session_id: str
+    total_invocations: int
+    total_skills_used: int
+    pending_count: int = Field(description="Still running.")
+    completion_rate: Rate | None = Field(
+        description="completed / (completed + failed + abandoned); null if none of them happened."
+    )
+    first_invoked: datetime
+    last_invoked: datetime
+
+
+class SessionsAnswer(BaseModel):
+    """Sessions, last active first."""
+
+    sessions: list[SessionActivity]
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)

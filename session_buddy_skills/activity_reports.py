@@ -11,6 +11,9 @@ from session_buddy_skills.activity import (
     HourlyRequest,
     RealTimeAnswer,
     RealTimeRequest,
+    SessionActivity,
+    SessionsAnswer,
+    SessionsRequest,
     SkillNow,
 )
 from session_buddy_skills.reports import rate
@@ -67,6 +70,20 @@ class ActivityReports:
             since=since,
             reason=why_empty(rows, anything, "nothing_in_scope"),
         )
+
+    async def sessions(self, request: SessionsRequest) -> SessionsAnswer:
+        """The sessions of late; with a `reason` if there are none."""
+        parameters = {"limit": request.limit, "project": request.project}
+        rows, anything = await rows_of(self._store, "recent_sessions", parameters)
+        sessions = [
+            SessionActivity(
+                **{name: row[name] for name in row if name in SessionActivity.model_fields},
+                completion_rate=rate(row["completed_count"], row["decided_count"]),
+            )
+            for row in rows
+        ]
+        reason = why_empty(sessions, anything, "nothing_in_scope")
+        return SessionsAnswer(sessions=sessions, reason=reason)
 
 
 def _hour(hour: datetime, skill_name: str | None, row: Row | None) -> Hour:

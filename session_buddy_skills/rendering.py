@@ -85,11 +85,12 @@ def heatmap_text(heatmap: HeatmapAnswer) -> str:
     unit = LEGENDS[heatmap.metric]
     spread = f"{_value(heatmap.metric, low)} to {_value(heatmap.metric, high)}"
     legend = (
-        f"Each value: {unit}. The mark before it, of {LEVELS}, says where it lies from lowest to "
-        f"highest, {spread}. Empty: not used there; {NOT_KNOWN}: used, value not known."
+        f"Each value: {unit}.\n"
+        f"The mark before it, of {LEVELS}, says where it lies from {spread}.\n"
+        f"Empty: not used there; {NOT_KNOWN}: used, value not known."
     )
     if heatmap.skills_left_out:
-        legend += f" {heatmap.skills_left_out} more skills are not shown."
+        legend += f"\n{heatmap.skills_left_out} more skills are not shown."
     return f"{table(['skill', *heatmap.phases], rows)}\n\n{legend}"
 
 

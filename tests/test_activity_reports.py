@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from session_buddy_skills.activity import HourlyRequest, RealTimeRequest
+from session_buddy_skills.activity import HourlyRequest, RealTimeRequest, SessionsRequest
 from session_buddy_skills.models import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
@@ -109,3 +109,26 @@ async def test_empty_hours_say_why(service: Service) -> None:
     await record(service, [use | {"invoked_at": EPOCH}])
     assert await reason() == "nothing_in_scope"
     assert await reason(skill_name="none") == "no_such_skill"
+
+
+async def test_sessions_are_told_last_active_first(service: Service) -> None:
+    none = await service.analyses.activity.sessions(checked(SessionsRequest))
+    assert (none.sessions, none.reason) == ([], "no_history")
+    made = [
+        {
+            "session_id": f"s{n % 3}",
+            "skill_name": f"k{n % 2}",
+            "invoked_at": EPOCH + timedelta(minutes=n),
+            "outcome": "completed" if n < 6 else "abandoned",
+        }
+        for n in range(9)
+    ]
+    await record(service, made)
+    answer = await service.analyses.activity.sessions(checked(SessionsRequest, limit=2))
+    assert [one.session_id for one in answer.sessions] == ["s2", "s1"]
+    first = answer.sessions[0]
+    assert (first.total_invocations, first.total_skills_used, first.pending_count) == (3, 2, 0)
+    check_rate(first.completion_rate, 2, 3)
+    assert first.last_invoked - first.first_invoked == timedelta(minutes=6)
+    other = await service.analyses.activity.sessions(checked(SessionsRequest, project="none"))
+    assert other.reason == "nothing_in_scope"

@@ -25,6 +25,7 @@ LEVELS = {
     "activity": 0,
     "changes": 0,
     "rendering": 1,
+    "terminal": 2,
     "analytics": 1,
     "embeddings": 1,
     "recommend": 1,

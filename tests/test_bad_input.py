@@ -227,6 +227,7 @@ CASES: list[Case] = [
     ("hourly_metrics", {"hours": 0}, "hours must be at least 1, not 0."),
     ("hourly_metrics", {"hours": 1.5}, "hours must be a whole number, not 1.5."),
     ("get_real_time_metrics", {"window_hours": 0}, "window_hours must be above 0, not 0."),
+    ("recent_sessions", {"limit": 0}, "limit must be at least 1, not 0."),
     ("health_check", {"verbose": True}, "verbose is not known here."),
     ("export_metrics", {}, "path is required."),
     ("export_metrics", {"path": ""}, 'path must not be empty, not "".'),

@@ -27,6 +27,7 @@ NAMES = {
     "get_skill_trend",
     "hourly_metrics",
     "get_real_time_metrics",
+    "recent_sessions",
     "skill_effectiveness",
     "workflow_bottlenecks",
     "health_check",
@@ -112,6 +113,7 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("get_skill_trend", {"skill_name": "lint"}),
         inspector.call("hourly_metrics", {"hours": 3}),
         inspector.call("get_real_time_metrics", {"limit": 5}),
+        inspector.call("recent_sessions", {}),
     ]
     for code, result in answers:
         assert code == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from session_buddy_skills.cli.db import db
+from session_buddy_skills.cli.reports import REPORTS
 from session_buddy_skills.cli.skills import skills
 from session_buddy_skills.errors import SkillsError
 
@@ -73,6 +74,8 @@ def serve(options: dict[str, object], host: str | None, port: int | None) -> Non
 
 cli.add_command(db)
 cli.add_command(skills)
+for command in REPORTS:
+    cli.add_command(command)
 
 
 def _serve_with(name: str, options: dict[str, object]) -> None:

@@ -7,6 +7,8 @@ from session_buddy_skills.activity import (
     HourlyRequest,
     RealTimeAnswer,
     RealTimeRequest,
+    SessionsAnswer,
+    SessionsRequest,
 )
 from session_buddy_skills.changes import (
     AcknowledgeRequest,
@@ -75,6 +77,10 @@ async def _hourly(service: Service, request: HourlyRequest) -> HourlyAnswer:
 
 async def _real_time(service: Service, request: RealTimeRequest) -> RealTimeAnswer:
     return await service.analyses.activity.real_time(request)
+
+
+async def _sessions(service: Service, request: SessionsRequest) -> SessionsAnswer:
+    return await service.analyses.activity.sessions(request)
 
 
 ANALYSING_TOOLS = (
@@ -175,6 +181,14 @@ ANALYSING_TOOLS = (
         RealTimeRequest,
         RealTimeAnswer,
         _real_time,
+        read_only=True,
+    ),
+    service_tool(
+        "recent_sessions",
+        "The sessions of late, last active first: how much each did and how it went.",
+        SessionsRequest,
+        SessionsAnswer,
+        _sessions,
         read_only=True,
     ),
 )

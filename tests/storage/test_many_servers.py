@@ -147,7 +147,7 @@ def processes(settings: Settings, *arguments: str, count: int) -> Iterator[tuple
 def test_many_servers_start_at_once_on_an_empty_database(new_settings: NewSettings) -> None:
     settings = new_settings(empty=True)
     done = list(processes(settings, "db", "migrate", count=8))
-    assert done == [(0, "schema version 5\n")] * 8
+    assert done == [(0, "schema version 6\n")] * 8
     assert execute(settings, "SELECT version FROM skill_migrations ORDER BY 1") == [
         (1,),
         (2,),

@@ -54,3 +54,20 @@ SELECT
 FROM skill_invocation AS i
 LEFT JOIN skill_query AS q ON q.query_id = i.query_id
 ORDER BY i.invoked_at, i.invocation_id;
+
+-- name: recent_sessions
+-- Sessions, last active first.
+SELECT
+    session_id,
+    count(*) AS total_invocations,
+    count(DISTINCT skill_name) AS total_skills_used,
+    count(*) FILTER (WHERE outcome = 'completed') AS completed_count,
+    count(*) FILTER (WHERE outcome IN ('completed', 'failed', 'abandoned')) AS decided_count,
+    count(*) FILTER (WHERE outcome = 'pending') AS pending_count,
+    min(invoked_at) AS first_invoked,
+    max(invoked_at) AS last_invoked
+FROM skill_invocation
+WHERE CAST($project AS TEXT) IS NULL OR project = $project
+GROUP BY session_id
+ORDER BY last_invoked DESC, session_id COLLATE "C"
+LIMIT CAST($limit AS BIGINT);

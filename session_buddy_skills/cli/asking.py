@@ -1,0 +1,78 @@
+"""Asks the database, or the server that has it open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import anyio
+from pydantic import BaseModel
+
+from session_buddy_skills.errors import DatabaseHeldError, InputError
+
+if TYPE_CHECKING:
+    from session_buddy_skills.models import Request
+    from session_buddy_skills.service import Service
+    from session_buddy_skills.settings import Settings
+
+SECONDS = 30
+
+Direct = Callable[["Service", Any], Awaitable[BaseModel]]
+"""What a tool does, without the tool."""
+
+
+def ask(
+    options: dict[str, object],
+    tool: str,
+    direct: Direct,
+    request: type[Request],
+    arguments: dict[str, Any],
+) -> dict[str, Any]:
+    """What the tool answers: `direct` on the database, or the server that holds it.
+
+    Raises:
+        InputError: an argument is not valid.
+        StorageError: the database cannot be read.
+    """
+    from session_buddy_skills.models import checked
+    from session_buddy_skills.settings import Settings
+
+    settings = Settings.load(**options)
+    asked = checked(request, **arguments)
+    try:
+        return anyio.run(partial(_ask_database, settings, direct, asked))
+    except DatabaseHeldError as held:
+        return _ask_server(settings, tool, arguments, held)
+
+
+async def _ask_database(settings: Settings, direct: Direct, request: Request) -> dict[str, Any]:
+    from session_buddy_skills.service import open_service
+
+    async with open_service(settings, recommending=False) as service:
+        return (await direct(service, request)).model_dump(mode="json")
+
+
+def _ask_server(
+    settings: Settings, tool: str, arguments: dict[str, Any], held: DatabaseHeldError
+) -> dict[str, Any]:
+    server = f"http://{settings.host}:{settings.port}"
+    try:
+        health = _call(f"{server}/health")
+        if health["database"] != str(settings.database_path):
+            raise held  # another server, with another record
+        return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
+    except HTTPError as error:
+        answer = error.read().decode(errors="replace")
+        raise InputError(f"the server at {server} answered: {answer[:500]}") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise held from error
+
+
+def _call(url: str, body: bytes | None = None) -> dict[str, Any]:
+    with urlopen(url, body, timeout=SECONDS) as answer:  # noqa: S310 - the scheme is named above
+        result: dict[str, Any] = json.load(answer)
+        return result

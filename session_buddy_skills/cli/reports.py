@@ -1,0 +1,278 @@
+"""The reports in a terminal: each command asks what a tool answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from session_buddy_skills.cli.asking import ask
+
+F = TypeVar("F", bound=Callable[..., None])
+NOTHING = {
+    "no_history": "nothing is recorded yet",
+    "nothing_in_scope": "nothing is recorded in this part",
+    "below_threshold": "nothing reaches what was asked for",
+    "no_such_skill": "no such skill is recorded",
+    "no_such_session": "no such session is recorded",
+}
+
+as_json = click.option("--json", "as_json", is_flag=True, help="The whole answer, as JSON.")
+project = click.option("--project", help="One project alone.")
+
+
+def _scope(command: F) -> F:
+    for option in (
+        click.option("--session", "session_id", help="One session alone."),
+        project,
+        click.option("--days", type=float, help="The last so many days.  [default: all]"),
+    ):
+        command = option(command)
+    return command
+
+
+def _show(answer: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    elif answer.get("reason") in NOTHING:
+        click.echo(NOTHING[answer["reason"]])
+    else:
+        click.echo(text().rstrip())
+
+
+@click.command()
+@_scope
+@as_json
+@click.pass_obj
+def report(options: dict[str, object], /, as_json: bool, **where: Any) -> None:
+    """How work goes: phases, bottlenecks, what follows what, the surest skills."""
+    from session_buddy_skills.workflow import ReportRequest
+
+    asked = where | {"format": "json" if as_json else "markdown"}
+    answer = ask(
+        options,
+        "workflow_report",
+        lambda service, request: service.analyses.workflow.report(request),
+        ReportRequest,
+        asked,
+    )
+    _show(answer, as_json, lambda: str(answer["markdown"]))
+
+
+@click.command()
+@click.option("--hours", type=float, default=24.0, show_default=True, help="The last so many.")
+@click.option("--limit", type=int, default=10, show_default=True, help="Most skills to show.")
+@project
+@as_json
+@click.pass_obj
+def top(
+    options: dict[str, object], hours: float, limit: int, project: str | None, as_json: bool
+) -> None:
+    """The most used skills of late."""
+    from session_buddy_skills.activity import RealTimeAnswer, RealTimeRequest
+    from session_buddy_skills.terminal import top_text
+
+    answer = ask(
+        options,
+        "get_real_time_metrics",
+        lambda service, request: service.analyses.activity.real_time(request),
+        RealTimeRequest,
+        {"window_hours": hours, "limit": limit, "project": project},
+    )
+    _show(answer, as_json, lambda: top_text(RealTimeAnswer.model_validate(answer)))
+
+
+@click.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def skill(options: dict[str, object], name: str, as_json: bool) -> None:
+    """One skill: outcomes, durations, phases, errors."""
+    from session_buddy_skills.questions import SkillMetricsRequest
+    from session_buddy_skills.results import SkillMetricsAnswer
+    from session_buddy_skills.terminal import skill_text
+
+    answer = ask(
+        options,
+        "skill_metrics",
+        lambda service, request: service.skill_metrics(request.skill_name),
+        SkillMetricsRequest,
+        {"skill_name": name},
+    )
+    _show(answer, as_json, lambda: skill_text(SkillMetricsAnswer.model_validate(answer).skills[0]))
+
+
+@click.command()
+@click.option("--hours", type=float, default=24.0, show_default=True, help="The recent window.")
+@click.option("--baseline", type=float, default=168.0, show_default=True, help="Hours before it.")
+@click.option("--threshold", type=float, default=2.0, show_default=True, help="Least deviation.")
+@project
+@as_json
+@click.pass_obj
+def anomalies(
+    options: dict[str, object],
+    hours: float,
+    baseline: float,
+    threshold: float,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """What has changed in the last hours."""
+    from session_buddy_skills.changes import AnomaliesAnswer, AnomaliesRequest
+    from session_buddy_skills.terminal import anomalies_text
+
+    answer = ask(
+        options,
+        "detect_anomalies",
+        lambda service, request: service.analyses.changes.anomalies(request),
+        AnomaliesRequest,
+        {
+            "time_window_hours": hours,
+            "baseline_hours": baseline,
+            "threshold": threshold,
+            "project": project,
+        },
+    )
+    told = answer if answer["reason"] == "no_history" else answer | {"reason": None}
+    _show(
+        answer if as_json else told,
+        as_json,
+        lambda: anomalies_text(AnomaliesAnswer.model_validate(answer)),
+    )
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--metric",
+    type=click.Choice(["completion_rate", "duration", "usage"]),
+    default="completion_rate",
+    show_default=True,
+    help="What of it.",
+)
+@click.option("--days", type=float, default=30.0, show_default=True, help="The last so many.")
+@project
+@as_json
+@click.pass_obj
+def trend(
+    options: dict[str, object],
+    name: str,
+    metric: str,
+    days: float,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """Whether a skill gets better or worse from day to day."""
+    from session_buddy_skills.changes import TrendAnswer, TrendRequest
+    from session_buddy_skills.terminal import trend_text
+
+    answer = ask(
+        options,
+        "get_skill_trend",
+        lambda service, request: service.analyses.changes.trend(request),
+        TrendRequest,
+        {"skill_name": name, "metric": metric, "days": days, "project": project},
+    )
+    _show(answer, as_json, lambda: trend_text(TrendAnswer.model_validate(answer)))
+
+
+@click.command()
+@click.option(
+    "--metric",
+    type=click.Choice(["count", "completion_rate", "duration"]),
+    default="count",
+    show_default=True,
+    help="What of each skill in each phase.",
+)
+@click.option("--limit", type=int, default=20, show_default=True, help="Most skills to show.")
+@_scope
+@as_json
+@click.pass_obj
+def heatmap(
+    options: dict[str, object], /, metric: str, limit: int, as_json: bool, **where: Any
+) -> None:
+    """Skills by phases."""
+    from session_buddy_skills.workflow import HeatmapRequest
+
+    answer = ask(
+        options,
+        "phase_heatmap",
+        lambda service, request: service.analyses.workflow.heatmap(request),
+        HeatmapRequest,
+        where | {"metric": metric, "limit": limit},
+    )
+    _show(answer, as_json, lambda: str(answer["text"]))
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--min-lift", type=float, default=1.0, show_default=True, help="Least lift.")
+@click.option("--limit", type=int, default=20, show_default=True, help="Most pairs to show.")
+@_scope
+@as_json
+@click.pass_obj
+def deps(
+    options: dict[str, object],
+    /,
+    name: str | None,
+    min_lift: float,
+    limit: int,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Skills that are used in the same sessions."""
+    from session_buddy_skills.community import DependenciesAnswer, DependenciesRequest
+    from session_buddy_skills.terminal import dependencies_text
+
+    answer = ask(
+        options,
+        "get_skill_dependencies",
+        lambda service, request: service.analyses.community.dependencies(request),
+        DependenciesRequest,
+        where | {"skill_name": name, "min_lift": min_lift, "limit": limit},
+    )
+    _show(answer, as_json, lambda: dependencies_text(DependenciesAnswer.model_validate(answer)))
+
+
+@click.command()
+@click.argument("session_id", required=False)
+@click.option("--limit", type=int, default=20, show_default=True, help="Most sessions to show.")
+@project
+@as_json
+@click.pass_obj
+def sessions(
+    options: dict[str, object],
+    session_id: str | None,
+    limit: int,
+    project: str | None,
+    as_json: bool,
+) -> None:
+    """The sessions of late, or one of them."""
+    from session_buddy_skills.activity import SessionsAnswer, SessionsRequest
+    from session_buddy_skills.questions import SessionRequest
+    from session_buddy_skills.results import SessionSummary
+    from session_buddy_skills.terminal import session_text, sessions_text
+
+    if session_id is not None:
+        one = ask(
+            options,
+            "session_summary",
+            lambda service, request: service.session_summary(request.session_id),
+            SessionRequest,
+            {"session_id": session_id},
+        )
+        _show(one, as_json, lambda: session_text(SessionSummary.model_validate(one)))
+        return
+    answer = ask(
+        options,
+        "recent_sessions",
+        lambda service, request: service.analyses.activity.sessions(request),
+        SessionsRequest,
+        {"limit": limit, "project": project},
+    )
+    _show(answer, as_json, lambda: sessions_text(SessionsAnswer.model_validate(answer)))
+
+
+REPORTS = (report, top, skill, anomalies, trend, heatmap, deps, sessions)
