@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +11,16 @@ import numpy as np
 from session_buddy_skills.analytics.association import Association, associate, relationship
 from session_buddy_skills.analytics.multiplicity import benjamini_hochberg
 from session_buddy_skills.community import DependenciesAnswer, DependenciesRequest, Dependency
-from session_buddy_skills.reports import rate
-from session_buddy_skills.storage.store import InvocationStore
-from session_buddy_skills.workflow_reports import rows_of, scope, why_empty
+from session_buddy_skills.reports import share
+from session_buddy_skills.storage.store import InvocationReader, InvocationStore
+from session_buddy_skills.workflow import NoAnswer
+from session_buddy_skills.workflow_reports import scope, why_empty
 
 Row = dict[str, Any]
+
+
+ROWS_AT_ONCE = 2_000_000
+"""Invocations whose sessions are joined at once."""
 
 
 class CommunityReports:
@@ -25,46 +31,83 @@ class CommunityReports:
 
     async def dependencies(self, request: DependenciesRequest) -> DependenciesAnswer:
         """Skills that are used together; with a `reason` if there is nothing to tell."""
-        parameters = scope(request) | {"skill_name": request.skill_name}
-        rows, anything = await rows_of(self._store, "co_used_skills", parameters)
-        found, left_out = dependencies(rows, request.min_lift, request.limit)
-        reason = why_empty(found, anything, "below_threshold" if rows else "nothing_in_scope")
+        asked = scope(request) | {"skill_name": request.skill_name}
+
+        async def work(reader: InvocationReader) -> tuple[CoUse, int]:
+            recorded = (await reader.counts())["total_invocations"]
+            parts = 1 + recorded // ROWS_AT_ONCE
+            used = CoUse()
+            for part in range(parts):
+                used.add(
+                    await reader.rows("co_used_skills", asked | {"part": part, "parts": parts})
+                )
+            return used, recorded
+
+        used, recorded = await self._store.read(work)
+        found, left_out = dependencies(used, request.min_lift, request.limit)
+        nothing: NoAnswer = "below_threshold" if used.pairs else "nothing_in_scope"
+        reason = why_empty(found, recorded > 0, nothing)
         return DependenciesAnswer(dependencies=found, pairs_left_out=left_out, reason=reason)
 
 
-def dependencies(rows: Sequence[Row], min_lift: float, limit: int) -> tuple[list[Dependency], int]:
+class CoUse:
+    """In how many sessions skills and pairs of skills were used."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.skills: Counter[str] = Counter()
+        self.pairs: dict[tuple[str, str], tuple[int, int, int]] = {}
+        """Sessions with both; with the one first; with the other first."""
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Count rows of `co_used_skills`, of a part of the sessions."""
+        for row in rows:
+            a, b, sessions = row["skill_a"], row["skill_b"], row["sessions"]
+            if b is not None:
+                both, a_first, b_first = self.pairs.get((a, b), (0, 0, 0))
+                firsts = a_first + row["a_first"], b_first + row["b_first"]
+                self.pairs[a, b] = both + sessions, *firsts
+            elif a is not None:
+                self.skills[a] += sessions
+            else:
+                self.total += sessions
+
+
+def dependencies(used: CoUse, min_lift: float, limit: int) -> tuple[list[Dependency], int]:
     """Pairs of at least that lift, by its lower bound, and how many there are beyond the limit."""
-    if not rows:
+    pairs = list(used.pairs)
+    if not pairs:
         return [], 0
-    both, with_a, with_b = (
-        np.array([row[name] for row in rows], np.float64)
-        for name in ("both_sessions", "a_sessions", "b_sessions")
+    both = np.array([used.pairs[pair][0] for pair in pairs], np.float64)
+    with_a, with_b = (
+        np.array([used.skills[pair[side]] for pair in pairs], np.float64) for side in (0, 1)
     )
-    association = associate(both, with_a, with_b, float(rows[0]["sessions"]))
+    association = associate(both, with_a, with_b, float(used.total))
     adjusted = benjamini_hochberg(association.p_value)
     kept = np.flatnonzero(association.lift >= min_lift).tolist()
-    kept.sort(key=lambda n: (-association.low[n], -both[n], rows[n]["skill_a"], rows[n]["skill_b"]))
-    shown = [_dependency(rows[n], association, n, float(adjusted[n])) for n in kept[:limit]]
+    kept.sort(key=lambda n: (-association.low[n], -both[n], pairs[n]))
+    shown = [_dependency(used, pairs[n], association, n, float(adjusted[n])) for n in kept[:limit]]
     return shown, len(kept) - len(shown)
 
 
-def _dependency(row: Row, association: Association, n: int, adjusted: float) -> Dependency:
+def _dependency(
+    used: CoUse, pair: tuple[str, str], association: Association, n: int, adjusted: float
+) -> Dependency:
+    both, a_first, b_first = used.pairs[pair]
     lift = float(association.lift[n])
-    a_first, b_first = row["a_first"], row["b_first"]
-    confidence = [rate(row["both_sessions"], row[name]) for name in ("a_sessions", "b_sessions")]
     return Dependency(
-        skill_a=row["skill_a"],
-        skill_b=row["skill_b"],
-        co_occurrence_count=row["both_sessions"],
-        sessions=row["sessions"],
+        skill_a=pair[0],
+        skill_b=pair[1],
+        co_occurrence_count=both,
+        sessions=used.total,
         lift_score=lift,
         lift_low=float(association.low[n]),
         lift_high=float(association.high[n]),
         p_value=float(association.p_value[n]),
         adjusted_p_value=adjusted,
         relationship_type=relationship(lift, adjusted),
-        confidence_a_to_b=confidence[0],
-        confidence_b_to_a=confidence[1],
+        confidence_a_to_b=share(both, used.skills[pair[0]]),
+        confidence_b_to_a=share(both, used.skills[pair[1]]),
         a_first_count=a_first,
         b_first_count=b_first,
     )

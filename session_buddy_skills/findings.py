@@ -9,7 +9,7 @@ from typing import Any
 from session_buddy_skills.analytics.bottlenecks import bottleneck_score, severity, slowness
 from session_buddy_skills.models import Outcome
 from session_buddy_skills.rendering import heatmap_text, rate_text, seconds_text
-from session_buddy_skills.reports import rate
+from session_buddy_skills.reports import rate, share
 from session_buddy_skills.results import Duration
 from session_buddy_skills.workflow import (
     BestSkill,
@@ -64,12 +64,12 @@ def steps(rows: Sequence[Row]) -> tuple[list[Transition], list[SelfLoop]]:
         }
         here, count = row["from_phase"], row["invocation_count"]
         if here == row["to_phase"]:
-            share = rate(count, all_from[here])
-            self_loops.append(SelfLoop(workflow_phase=here, probability=share, **step))
+            stays = share(count, all_from[here])
+            self_loops.append(SelfLoop(workflow_phase=here, probability=stays, **step))
         else:
-            share = rate(count, leaving[here])
+            goes = share(count, leaving[here])
             transitions.append(
-                Transition(from_phase=here, to_phase=row["to_phase"], probability=share, **step)
+                Transition(from_phase=here, to_phase=row["to_phase"], probability=goes, **step)
             )
     return transitions, self_loops
 
@@ -135,7 +135,8 @@ def _cell(row: Row, request: HeatmapRequest) -> HeatmapCell:
         else:
             value, low, high = completed.value, completed.low, completed.high
     elif request.metric == "duration":
-        value, n = row["p50_duration_seconds"], row["timed_invocations"]
+        n = row["timed_invocations"]
+        value = row["p50_p95_seconds"][0] if n else None
     return HeatmapCell(
         skill_name=row["skill_name"],
         workflow_phase=row["workflow_phase"],
@@ -161,8 +162,8 @@ def _counted(row: Row) -> Row:
         "duration": Duration(
             n=timed,
             mean_seconds=mean,
-            p50_seconds=row["p50_duration_seconds"],
-            p95_seconds=row["p95_duration_seconds"],
+            p50_seconds=row["p50_p95_seconds"][0],
+            p95_seconds=row["p50_p95_seconds"][1],
         )
         if mean is not None
         else None,

@@ -68,7 +68,10 @@ def _duration(row: Row) -> Duration | None:
 
 def rate(successes: int, n: int) -> Rate | None:
     """A share with its interval; None of nothing."""
-    if n == 0:
-        return None
-    low, high = wilson_interval(successes, n)
-    return Rate(value=successes / n, n=n, low=low, high=high)
+    return share(successes, n) if n else None
+
+
+def share(part: int, n: int) -> Rate:
+    """A share of n, above 0, with its interval."""
+    low, high = wilson_interval(part, n)
+    return Rate(value=part / n, n=n, low=low, high=high)

@@ -1,42 +1,41 @@
 -- name: co_used_skills
--- Pairs of skills of one session: in how many sessions both, each, and any were used, and which was
--- first. Skills and sessions are numbered first, since what is joined and grouped is then small.
-WITH used AS MATERIALIZED (
-    SELECT session_id, skill_name, min(invoked_at) AS first_at
-    FROM skill_invocation
-    WHERE
-        (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
-        AND (CAST($project AS TEXT) IS NULL OR project = $project)
-        AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
-        AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
-    GROUP BY session_id, skill_name
-),
-
-skills AS MATERIALIZED (
+-- In how many sessions each pair of skills was used, and which was first; with no skill_b, in how
+-- many each skill was; with neither, how many there are. Of the sessions whose number leaves $part
+-- when divided by $parts: what is joined at once has to fit into memory. Skills and sessions are
+-- numbered first, since what is joined and grouped is then small.
+WITH skills AS MATERIALIZED (
     SELECT
         skill_name,
-        CAST(row_number() OVER (ORDER BY skill_name COLLATE "C") AS INTEGER) AS skill,
-        count(*) AS sessions
-    FROM used
+        CAST(row_number() OVER (ORDER BY skill_name COLLATE "C") AS INTEGER) AS skill
+    FROM skill_invocation
     GROUP BY skill_name
 ),
 
-numbered_sessions AS MATERIALIZED (
-    SELECT session_id, CAST(row_number() OVER () AS INTEGER) AS session
-    FROM used
+sessions AS MATERIALIZED (
+    SELECT
+        session_id,
+        CAST(row_number() OVER (ORDER BY session_id COLLATE "C") AS INTEGER) AS session
+    FROM skill_invocation
     GROUP BY session_id
 ),
 
-numbered AS MATERIALIZED (
-    SELECT session, skill, first_at
-    FROM used
-    INNER JOIN numbered_sessions USING (session_id)
+used AS MATERIALIZED (
+    SELECT session, skill, min(invoked_at) AS first_at
+    FROM skill_invocation
+    INNER JOIN sessions USING (session_id)
     INNER JOIN skills USING (skill_name)
+    WHERE
+        session % CAST($parts AS INTEGER) = CAST($part AS INTEGER)
+        AND (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
+        AND (CAST($project AS TEXT) IS NULL OR project = $project)
+        AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
+        AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
+    GROUP BY session, skill
 ),
 
 asked AS MATERIALIZED (
-    SELECT numbered.*
-    FROM numbered
+    SELECT used.*
+    FROM used
     INNER JOIN skills USING (skill)
     WHERE CAST($skill_name AS TEXT) IS NULL OR skill_name = $skill_name
 ),
@@ -49,7 +48,7 @@ pairs AS (
         count(*) FILTER (WHERE a.first_at < b.first_at) AS a_first,
         count(*) FILTER (WHERE b.first_at < a.first_at) AS b_first
     FROM asked AS a
-    INNER JOIN numbered AS b ON a.session = b.session
+    INNER JOIN used AS b ON a.session = b.session
     -- Of all pairs each once; of one skill every other.
     WHERE a.skill < b.skill OR (CAST($skill_name AS TEXT) IS NOT NULL AND a.skill > b.skill)
     GROUP BY a.skill, b.skill
@@ -58,12 +57,17 @@ pairs AS (
 SELECT
     skills_a.skill_name AS skill_a,
     skills_b.skill_name AS skill_b,
-    pairs.both_sessions,
+    pairs.both_sessions AS sessions,
     pairs.a_first,
-    pairs.b_first,
-    skills_a.sessions AS a_sessions,
-    skills_b.sessions AS b_sessions,
-    (SELECT count(*) FROM numbered_sessions) AS sessions
+    pairs.b_first
 FROM pairs
 INNER JOIN skills AS skills_a ON pairs.skill_a = skills_a.skill
-INNER JOIN skills AS skills_b ON pairs.skill_b = skills_b.skill;
+INNER JOIN skills AS skills_b ON pairs.skill_b = skills_b.skill
+UNION ALL
+SELECT skills.skill_name, NULL, count(*), 0, 0
+FROM used
+INNER JOIN skills USING (skill)
+GROUP BY skills.skill_name
+UNION ALL
+SELECT NULL, NULL, count(DISTINCT session), 0, 0
+FROM used;
