@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 NODE_TOOLS := tests/node/node_modules/.installed
 
-.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed docs constraints clean
+.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed bench-analytics bench-stats docs constraints clean
 
 install: $(VENV)/.installed  ## the environment alone, in .venv
 
@@ -34,6 +34,12 @@ bench-recommend: $(VENV)/.test-installed  ## how often the right skill is recomm
 
 bench-recommend-speed: $(VENV)/.test-installed  ## how long it takes, among up to a million queries
 	$(BIN)/python -m benchmarks.recommend_speed
+
+bench-analytics: $(VENV)/.test-installed  ## what reports cost among a million invocations
+	$(BIN)/python -m benchmarks.analytics
+
+bench-stats: $(VENV)/.test-installed  ## whether intervals, alarms and lifts keep what they promise
+	$(BIN)/python -m benchmarks.statistics
 
 docs: $(VENV)/.test-installed  ## write docs/tools.md and docs/configuration.md from the code
 	$(BIN)/python -m docs.generate

@@ -222,11 +222,40 @@ async def measure(embedder: str) -> None:
     print(f"{'':22}requests for a fifth of the skills, left out: AUROC {area:.4f}")
 
 
+async def measure_silence(data: dict[str, list[list[str]]]) -> None:
+    """CLINC150 with MiniLM: requests for its 150 skills, and 1,000 that are for none of them.
+
+    It comes without descriptions: each skill says its name.
+    """
+    history, known, foreign = (
+        [Use(query, skill) for query, skill in data[part]] for part in ("train", "test", "oos_test")
+    )
+    skills = {use.skill: use.skill.replace("_", " ") for use in history}
+    for setting, count in {"full history": len(history), "20 per skill": 20}.items():
+        answers = await ask("onnx", skills, per_skill(history, count), [*known, *foreign])
+        inside, outside = answers[: len(known)], answers[len(known) :]
+        area = area_under_curve(*([one.confidence for one in some] for some in (inside, outside)))
+        found = "/".join(f"{value:.4f}" for value in scores(inside))
+        silent = [sum(not one.answered for one in some) / len(some) for some in (inside, outside)]
+        verdict = f" >= 0.975 {'met' if area >= 0.975 else 'MISSED'}" * (count > 20)
+        print(
+            f"CLINC150, {setting}: recall@1/@5/MRR {found}, AUROC {area:.4f}{verdict}; silent at "
+            f"{silent[0]:.4f} of the known and {silent[1]:.4f} of the foreign",
+            flush=True,
+        )
+
+
 def main() -> None:
     """Measure the chosen embedders."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recommend", description=__doc__)
     parser.add_argument("embedders", nargs="*", choices=[*EMBEDDERS, []], metavar="embedder")
+    parser.add_argument(
+        "--out-of-scope", type=Path, metavar="FILE", help="data/data_full.json of clinc/oos-eval."
+    )
     options = parser.parse_args()
+    if options.out_of_scope:
+        asyncio.run(measure_silence(json.loads(options.out_of_scope.read_text())))
+        return
     if not DATA.is_dir():
         raise SystemExit(f"skipped: {DATA} is not there")
     header = "".join(f"{name:24}" for name in ("recall@1", "recall@5", "MRR@10"))

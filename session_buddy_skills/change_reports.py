@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from anyio import to_thread
 
 from session_buddy_skills.analytics.anomalies import (
     TYPES,
@@ -53,7 +54,7 @@ class ChangeReports:
         """What deviates from the baseline now; with a `reason` if nothing does."""
         now = datetime.now(UTC)
         observed, anything = await self.observed(request, now)
-        verdicts = judge(observed)
+        verdicts = await to_thread.run_sync(judge, observed)
         found = {_key(one): one for one in verdicts if one.is_anomaly(request.threshold)}
         values = {key: _values(one) for key, one in found.items()}
         normal = _back_to_normal(verdicts)

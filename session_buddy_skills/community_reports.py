@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from anyio import to_thread
 
 from session_buddy_skills.analytics.association import Association, associate, relationship
 from session_buddy_skills.analytics.multiplicity import benjamini_hochberg
@@ -44,7 +45,9 @@ class CommunityReports:
             return used, recorded
 
         used, recorded = await self._store.read(work)
-        found, left_out = dependencies(used, request.min_lift, request.limit)
+        found, left_out = await to_thread.run_sync(
+            dependencies, used, request.min_lift, request.limit
+        )
         nothing: NoAnswer = "below_threshold" if used.pairs else "nothing_in_scope"
         reason = why_empty(found, recorded > 0, nothing)
         return DependenciesAnswer(dependencies=found, pairs_left_out=left_out, reason=reason)

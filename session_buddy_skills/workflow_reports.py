@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from anyio import to_thread
+
 from session_buddy_skills import findings
 from session_buddy_skills.rendering import workflow_markdown
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
@@ -31,7 +33,10 @@ _EVERY_SKILL = {"workflow_phase": None, "min_invocations": 1}
 
 
 class WorkflowReports:
-    """Every report on phases, once."""
+    """Every report on phases, once.
+
+    What takes more than a few milliseconds is judged in a thread, since writes must not wait.
+    """
 
     def __init__(self, store: InvocationStore) -> None:
         self._store = store
@@ -44,7 +49,7 @@ class WorkflowReports:
             "min_invocations": fewest,
         }
         rows, anything = await rows_of(self._store, "effectiveness_of_skills", parameters)
-        skills = findings.effectiveness(rows)
+        skills = await to_thread.run_sync(findings.effectiveness, rows)
         reason: NoAnswer = "nothing_in_scope" if fewest == 1 else "below_threshold"
         return EffectivenessAnswer(skills=skills, reason=why_empty(skills, anything, reason))
 
@@ -68,7 +73,7 @@ class WorkflowReports:
         rows, anything = await rows_of(
             self._store, "effectiveness_of_skills", scope(request) | _EVERY_SKILL
         )
-        found = findings.heatmap(rows, request)
+        found = await to_thread.run_sync(findings.heatmap, rows, request)
         return found.model_copy(
             update={"reason": why_empty(found.cells, anything, "nothing_in_scope")}
         )
@@ -87,18 +92,22 @@ class WorkflowReports:
         phases, skills, pairs, anything = await self._store.read(work)
         if not phases:
             return ReportAnswer(reason=why_empty([], anything, "nothing_in_scope"))
-        transitions, self_loops = findings.steps(pairs)
-        found = WorkflowFindings(
-            total_invocations=sum(row["total_invocations"] for row in phases),
-            phases=findings.phases(phases),
-            bottlenecks=findings.bottlenecks(phases),
-            transitions=transitions,
-            self_loops=self_loops,
-            best_skills=findings.best_skills(findings.effectiveness(skills)),
-        )
+        found = await to_thread.run_sync(_findings, phases, skills, pairs)
         if request.format == "markdown":
             return ReportAnswer(markdown=workflow_markdown(found))
         return ReportAnswer(findings=found)
+
+
+def _findings(phases: list[Row], skills: list[Row], pairs: list[Row]) -> WorkflowFindings:
+    transitions, self_loops = findings.steps(pairs)
+    return WorkflowFindings(
+        total_invocations=sum(row["total_invocations"] for row in phases),
+        phases=findings.phases(phases),
+        bottlenecks=findings.bottlenecks(phases),
+        transitions=transitions,
+        self_loops=self_loops,
+        best_skills=findings.best_skills(findings.effectiveness(skills)),
+    )
 
 
 async def rows_of(store: InvocationStore, query: str, parameters: Row) -> tuple[list[Row], bool]:

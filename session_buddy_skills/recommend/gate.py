@@ -22,8 +22,8 @@ FEWEST_REQUESTS = 20
 """Past requests below which nothing can be said of their spread."""
 FOREIGN = 0.9
 """Share of the background that is turned away, where that costs next to no request of the past."""
-DEVIATIONS = 3.72
-"""Standard deviations below the mean where next to no request lies, one in 10,000 if normal."""
+DEVIATIONS = 3.09
+"""Standard deviations below the mean where next to no request lies, one in 1,000 if normal."""
 FARTHEST = 1e3
 FEWEST_OF_NAMES = 0.05
 """Share of skills whose own names may be turned away."""

@@ -55,9 +55,9 @@ def semantic_fit(
     """Fuse vote, discriminant and both BM25 scores, each (K,) spread over 0 to 1.
 
     With the trust t in history (see `space.trust_in_history`) the vote weighs 1, the discriminant
-    4 - 3t, words ½ + t/5 and parts of words ½ - t/2: the fewer past requests there are, the more
-    is the discriminant worth beside them, and a form of a word that nobody has used yet. Only those
-    that are `allowed`, (K,), say whether anything fits.
+    5 - 4.2t, words ½ + t/5 and parts of words ½ - t/2: the fewer past requests there are, the more
+    is the discriminant worth beside them, and a form of a word that nobody has used yet. Only
+    those that are `allowed`, (K,), say whether anything fits.
     """
     skills = len(words)
     known = len(meaning.descriptions)
@@ -92,7 +92,7 @@ def semantic_fit(
         distance = discriminant.relative_distance(one, found)
         scores = np.full(skills, -np.inf)
         scores[: found.shape[1]] = found[0]
-        parts.append((4 - 3 * trust, scores))
+        parts.append((5 - 4.2 * trust, scores))
         highest = float(similarity[allowed].max(initial=-1))
         confidence = meaning.fitted.gate.confidence(highest, float(distance[0]))
     return Fit(fuse(parts), similarity, confidence, described, (cosine, rows))

@@ -40,7 +40,10 @@ class DuckDBDatabase:
         self._log = path.with_name(f"{path.name}.wal")
         self._checkpoint_at = CHECKPOINT_BYTES
         self._closed = False
-        self._threads = Threads(1 + READERS)
+        self._threads = Threads(1)
+        # A report takes all cores; a write beside it should not wait. DuckDB's own threads are
+        # started by the thread that opens the file.
+        self._reading_threads = Threads(READERS, yielding=True)
         self._writer_turn = asyncio.Lock()
         self._readers: asyncio.Queue[DuckDBConnection] = asyncio.Queue()
 
@@ -59,7 +62,7 @@ class DuckDBDatabase:
 
         try:
             with translated(path):
-                await database._threads.run(connect)
+                await database._reading_threads.run(connect)
         except asyncio.CancelledError:
             if readers:
                 database._disconnect(readers)
@@ -130,6 +133,7 @@ class DuckDBDatabase:
                 with translated(self.path):
                     await self._threads.run(lambda: self._disconnect(readers))
             self._threads.close()
+            self._reading_threads.close()
 
     def _require_open(self) -> None:
         if self._closed:
@@ -174,7 +178,7 @@ class DuckDBDatabase:
             try:
                 with translated(self.path):
                     await self._threads.run(lambda: self._disconnect(readers))
-                    readers[:] = await self._threads.run(self._connect)
+                    readers[:] = await self._reading_threads.run(self._connect)
             except StorageError as error:
                 # The old connections answer with an error, and the next caller tries again.
                 logger.error("the database could not be opened anew: %s", error)
@@ -194,10 +198,8 @@ class DuckDBDatabase:
         # COPY, ATTACH and read_csv reach files and the network; nothing here needs them.
         self._main.execute("SET enable_external_access = false")
         self._main.execute("SET lock_configuration = true")
-        self._writer, *readers = (
-            DuckDBConnection(cursor, self.path, self._threads) for cursor in cursors
-        )
-        return readers
+        self._writer = DuckDBConnection(cursors[0], self.path, self._threads)
+        return [DuckDBConnection(one, self.path, self._reading_threads) for one in cursors[1:]]
 
     def _disconnect(self, readers: Sequence[DuckDBConnection]) -> None:
         for connection in (*readers, self._writer):

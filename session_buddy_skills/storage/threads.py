@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,6 +15,8 @@ import anyio
 
 T = TypeVar("T")
 
+NICENESS = 5
+
 
 class Threads:
     """Some threads for blocking work, which is waited for to its end even when cancelled.
@@ -19,8 +24,11 @@ class Threads:
     A caller that went on without it would leave a connection to two threads at once.
     """
 
-    def __init__(self, count: int) -> None:
-        self._executor = ThreadPoolExecutor(count, thread_name_prefix="storage")
+    def __init__(self, count: int, *, yielding: bool = False) -> None:
+        """`yielding` threads, and those that they start, let others go first."""
+        self._executor = ThreadPoolExecutor(
+            count, thread_name_prefix="storage", initializer=_yield_to_others if yielding else None
+        )
 
     async def run(self, work: Callable[[], T], interrupt: Callable[[], None] | None = None) -> T:
         """Run the work and answer with its result.
@@ -42,6 +50,12 @@ class Threads:
     def close(self) -> None:
         """Let the threads end."""
         self._executor.shutdown(wait=False)
+
+
+def _yield_to_others() -> None:
+    # Elsewhere niceness is of the whole process.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 async def _wait(ended: asyncio.Future[Any]) -> None:
