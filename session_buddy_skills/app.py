@@ -17,6 +17,7 @@ from session_buddy_skills.tools.catalog import CATALOG_TOOLS
 from session_buddy_skills.tools.reading import READING_TOOLS
 from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
+from session_buddy_skills.tools.resources import PROMPTS, RESOURCES, TEMPLATES
 from session_buddy_skills.web.plain_http import add_plain_http
 
 INSTRUCTIONS = (
@@ -51,6 +52,12 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
             *RECOMMENDING_TOOLS,
         ],
     )
+    for resource in RESOURCES:
+        mcp.add_resource(resource)
+    for template in TEMPLATES:
+        mcp.add_template(template)
+    for prompt in PROMPTS:
+        mcp.add_prompt(prompt)
     add_plain_http(mcp)
     _skip_header_schemas(mcp)
     return mcp
