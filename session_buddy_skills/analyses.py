@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from session_buddy_skills.activity_reports import ActivityReports
     from session_buddy_skills.change_reports import ChangeReports
     from session_buddy_skills.community_reports import CommunityReports
+    from session_buddy_skills.user_reports import UserReports
 
 
 class Analyses:
@@ -21,8 +23,9 @@ class Analyses:
     no use for them.
     """
 
-    def __init__(self, store: InvocationStore) -> None:
+    def __init__(self, store: InvocationStore, hash_user: Callable[[str], str]) -> None:
         self._store = store
+        self._hash_user = hash_user
         self.workflow = WorkflowReports(store)
         """Reports on phases."""
 
@@ -46,3 +49,10 @@ class Analyses:
         from session_buddy_skills.change_reports import ChangeReports
 
         return ChangeReports(self._store)
+
+    @cached_property
+    def users(self) -> UserReports:
+        """Reports on users."""
+        from session_buddy_skills.user_reports import UserReports
+
+        return UserReports(self._store, self._hash_user)

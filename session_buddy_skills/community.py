@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from session_buddy_skills.fields import OptionalName
+from session_buddy_skills.fields import Name, OptionalName
+from session_buddy_skills.models import Request
 from session_buddy_skills.results import Rate
-from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, ScopedRequest
+from session_buddy_skills.workflow import WHY_EMPTY, Days, NoAnswer, ScopedRequest
 
 Lift = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Listed = Annotated[int, Field(strict=True, ge=1, le=1_000)]
@@ -60,4 +61,94 @@ class DependenciesAnswer(BaseModel):
 
     dependencies: list[Dependency]
     pairs_left_out: int = Field(default=0, description="Pairs beyond the limit.")
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class BaselinesRequest(Request):
+    """A question about how skills do over all users."""
+
+    user_id: OptionalName = Field(
+        default=None, description="Also tell how far this user differs from the others."
+    )
+    skill_name: OptionalName = Field(default=None, description="One skill. Default: all of them.")
+    project: OptionalName = Field(default=None, description="One project alone.")
+    days: Days | None = Field(default=None, description="The last so many days. Default: all.")
+
+
+class Difference(BaseModel):
+    """A difference of two shares, with its 95 % interval (Newcombe)."""
+
+    value: float = Field(description="From -1 to 1; above 0 if this user completes more.")
+    low: float
+    high: float
+    n: int = Field(description="Decided runs of this user.")
+    others_n: int = Field(description="Decided runs of all others.")
+
+
+class Baseline(BaseModel):
+    """One skill over all users."""
+
+    skill_name: str
+    total_users: int = Field(description="Distinct users that are known.")
+    total_invocations: int
+    global_completion_rate: Rate | None = Field(
+        description="completed / (completed + failed + abandoned); null if none of them happened."
+    )
+    typical_duration_seconds: float | None = Field(
+        description="The median; null if no duration is known."
+    )
+    timed_invocations: int = Field(description="Runs with a known duration.")
+    commonest_phase: str | None
+    effectiveness_percentile: float | None = Field(
+        description=(
+            "From 0 to 100: the share of skills whose lower bound of the completion rate is lower, "
+            "equal ones counting half; null without decided runs."
+        )
+    )
+    user_invocations: int | None = Field(default=None, description="Of the user asked for.")
+    user_completion_rate: Rate | None = Field(default=None, description="Of the user asked for.")
+    difference: Difference | None = Field(
+        default=None,
+        description="The user's completion rate less that of all others; null if one has none.",
+    )
+
+
+class BaselinesAnswer(BaseModel):
+    """Skills, most used first."""
+
+    baselines: list[Baseline]
+    reason: NoAnswer | Literal["no_such_skill"] | None = Field(default=None, description=WHY_EMPTY)
+
+
+class CollaborativeRequest(Request):
+    """A question about skills that a user may not know."""
+
+    user_id: Name = Field(description="The user.")
+    limit: Listed = Field(default=5, description="Most skills to tell of.")
+    project: OptionalName = Field(default=None, description="One project alone.")
+    days: Days | None = Field(default=None, description="The last so many days. Default: all.")
+
+
+class CollaborativeItem(BaseModel):
+    """A skill that the user has not used."""
+
+    skill_name: str
+    score: float = Field(
+        description=(
+            "From 0 to 1. collaborative: the neighbours' lower bounds of the completion rate, each "
+            "weighing by its likeness. popularity: the lower bound over all users, times the share "
+            "of users that used it."
+        )
+    )
+    completion_rate: Rate | None = Field(
+        description="Over the neighbours' runs, or over all users' where the source is popularity."
+    )
+    neighbours: int = Field(description="Neighbours that used it; 0 for popularity.")
+    source: Literal["collaborative", "popularity"]
+
+
+class CollaborativeAnswer(BaseModel):
+    """Skills that like users do well with, best first; then what is popular."""
+
+    recommendations: list[CollaborativeItem]
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)

@@ -74,7 +74,9 @@ class Service:
         self._store = InvocationStore(
             database, max_waiting=settings.max_pending_writes, on_written=self._observe
         )
-        self.analyses = Analyses(self._store)
+        # Looked up at need: the first user makes the key.
+        self._hash_user = lambda user: self._intake.hash_user(user)
+        self.analyses = Analyses(self._store, self._hash_user)
         self._recommender: Recommender | None = None
 
     @property
@@ -222,8 +224,7 @@ class Service:
             self._settings,
             EvidenceStore(self._database),
             self._store,
-            # Looked up at need: the first user makes the key.
-            lambda user: self._intake.hash_user(user),
+            self._hash_user,
         )
         self._recommender.upkeep.start()
 

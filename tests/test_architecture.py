@@ -36,6 +36,7 @@ LEVELS = {
     "findings": 2,
     "workflow_reports": 2,
     "community_reports": 2,
+    "user_reports": 2,
     "activity_reports": 2,
     "change_reports": 2,
     "analyses": 2,

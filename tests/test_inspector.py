@@ -28,6 +28,8 @@ NAMES = {
     "hourly_metrics",
     "get_real_time_metrics",
     "recent_sessions",
+    "get_community_baselines",
+    "get_collaborative_recommendations",
     "skill_effectiveness",
     "workflow_bottlenecks",
     "health_check",
@@ -114,6 +116,8 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("hourly_metrics", {"hours": 3}),
         inspector.call("get_real_time_metrics", {"limit": 5}),
         inspector.call("recent_sessions", {}),
+        inspector.call("get_community_baselines", {"user_id": "ann"}),
+        inspector.call("get_collaborative_recommendations", {"user_id": "ann"}),
     ]
     for code, result in answers:
         assert code == 0

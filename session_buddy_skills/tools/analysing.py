@@ -18,7 +18,14 @@ from session_buddy_skills.changes import (
     TrendAnswer,
     TrendRequest,
 )
-from session_buddy_skills.community import DependenciesAnswer, DependenciesRequest
+from session_buddy_skills.community import (
+    BaselinesAnswer,
+    BaselinesRequest,
+    CollaborativeAnswer,
+    CollaborativeRequest,
+    DependenciesAnswer,
+    DependenciesRequest,
+)
 from session_buddy_skills.service import Service
 from session_buddy_skills.tools.service_tool import service_tool
 from session_buddy_skills.workflow import (
@@ -81,6 +88,14 @@ async def _real_time(service: Service, request: RealTimeRequest) -> RealTimeAnsw
 
 async def _sessions(service: Service, request: SessionsRequest) -> SessionsAnswer:
     return await service.analyses.activity.sessions(request)
+
+
+async def _baselines(service: Service, request: BaselinesRequest) -> BaselinesAnswer:
+    return await service.analyses.users.baselines(request)
+
+
+async def _collaborative(service: Service, request: CollaborativeRequest) -> CollaborativeAnswer:
+    return await service.analyses.users.collaborative(request)
 
 
 ANALYSING_TOOLS = (
@@ -189,6 +204,24 @@ ANALYSING_TOOLS = (
         SessionsRequest,
         SessionsAnswer,
         _sessions,
+        read_only=True,
+    ),
+    service_tool(
+        "get_community_baselines",
+        "How each skill does over all users: users, completion rate, typical duration, commonest "
+        "phase, rank among skills; and how far one user differs from the others.",
+        BaselinesRequest,
+        BaselinesAnswer,
+        _baselines,
+        read_only=True,
+    ),
+    service_tool(
+        "get_collaborative_recommendations",
+        "Skills that a user has not used and that users of like success do well with; then what "
+        "is popular, named as such.",
+        CollaborativeRequest,
+        CollaborativeAnswer,
+        _collaborative,
         read_only=True,
     ),
 )

@@ -71,3 +71,67 @@ GROUP BY skills.skill_name
 UNION ALL
 SELECT NULL, NULL, count(DISTINCT session), 0, 0
 FROM used;
+
+-- name: baselines
+-- Each skill over all users, and apart from the rest what one user did with it; $user is a keyed hash.
+WITH phases AS (
+    SELECT
+        skill_name,
+        workflow_phase,
+        row_number() OVER (
+            PARTITION BY skill_name ORDER BY count(*) DESC, workflow_phase COLLATE "C"
+        ) AS place
+    FROM skill_invocation
+    WHERE
+        workflow_phase IS NOT NULL
+        AND (CAST($project AS TEXT) IS NULL OR project = $project)
+        AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
+        AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
+    GROUP BY skill_name, workflow_phase
+),
+
+skills AS (
+    SELECT
+        skill_name,
+        count(*) AS total_invocations,
+        count(DISTINCT user_hash) AS total_users,
+        count(*) FILTER (WHERE outcome = 'completed') AS completed_count,
+        count(*) FILTER (WHERE outcome IN ('completed', 'failed', 'abandoned')) AS decided_count,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY duration_seconds) AS p50_duration_seconds,
+        count(duration_seconds) AS timed_invocations,
+        count(*) FILTER (WHERE user_hash = CAST($user AS TEXT)) AS user_invocations,
+        count(*) FILTER (
+            WHERE outcome = 'completed' AND user_hash = CAST($user AS TEXT)
+        ) AS user_completed,
+        count(*) FILTER (
+            WHERE
+                outcome IN ('completed', 'failed', 'abandoned')
+                AND user_hash = CAST($user AS TEXT)
+        ) AS user_decided
+    FROM skill_invocation
+    WHERE
+        (CAST($project AS TEXT) IS NULL OR project = $project)
+        AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
+        AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
+    GROUP BY skill_name
+)
+
+SELECT skills.*, phases.workflow_phase
+FROM skills
+LEFT JOIN phases ON skills.skill_name = phases.skill_name AND phases.place = 1;
+
+-- name: skills_of_users
+-- What each user did with each skill.
+SELECT
+    user_hash,
+    skill_name,
+    count(*) FILTER (WHERE outcome = 'completed') AS completed_count,
+    count(*) AS decided_count
+FROM skill_invocation
+WHERE
+    outcome IN ('completed', 'failed', 'abandoned')
+    AND user_hash IS NOT NULL
+    AND (CAST($project AS TEXT) IS NULL OR project = $project)
+    AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
+    AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
+GROUP BY user_hash, skill_name;
