@@ -17,18 +17,10 @@ from session_buddy_skills.analytics.deviations import (
     usage_deviations,
 )
 from session_buddy_skills.analytics.multiplicity import benjamini_hochberg
+from session_buddy_skills.changes import AnomalyType
 
 Floats = NDArray[np.float64]
 Measure = Literal["performance", "duration", "usage", "pattern"]
-AnomalyType = Literal[
-    "performance_drop",
-    "performance_spike",
-    "duration_increase",
-    "duration_decrease",
-    "usage_drop",
-    "usage_spike",
-    "pattern_shift",
-]
 TYPES: dict[Measure, tuple[AnomalyType, AnomalyType]] = {
     "performance": ("performance_drop", "performance_spike"),
     "duration": ("duration_decrease", "duration_increase"),

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import erfc
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from session_buddy_skills.analytics.rates import Z_95
+from session_buddy_skills.community import Relationship
 
 Floats = NDArray[np.float64]
-Relationship = Literal["strong", "moderate", "weak", "independent", "avoiding"]
 
 STRONG = 3.0
 MODERATE = 1.5

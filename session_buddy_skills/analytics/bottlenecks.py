@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from session_buddy_skills.workflow import Severity
 
 HIGH = 0.5
 MEDIUM = 0.2
@@ -34,6 +34,6 @@ def bottleneck_score(loss: float, slow: float) -> float:
     return 1 - (1 - loss) * (1 - slow)
 
 
-def severity(score: float) -> Literal["low", "medium", "high"]:
+def severity(score: float) -> Severity:
     """high from a score of 0.5 on, medium from 0.2 on, low below."""
     return "high" if score >= HIGH else "medium" if score >= MEDIUM else "low"
