@@ -281,3 +281,43 @@ def test_days_are_counted_back_from_this_moment() -> None:
     found = scope(checked(ScopedRequest, days=2.0))
     assert before <= found["since"] + timedelta(days=2) <= datetime.now(UTC)
     assert found["until"] is None
+
+
+async def test_design_8_3_a_change_of_phase_is_one_transition_whatever_the_skills(
+    service: Service,
+) -> None:
+    """The most common skill is that of all arrivals over the pair of phases."""
+    made = []
+    for n, (before, after) in enumerate([("a", "x"), ("b", "x"), ("c", "x"), ("a", "y")]):
+        for step, (phase, skill) in enumerate((("hooks", before), ("tests", after))):
+            at = EPOCH + timedelta(minutes=n, seconds=10 * step)
+            made.append({"session_id": f"s{n}", "skill_name": skill, "workflow_phase": phase,
+                         "invoked_at": at, "outcome": "completed"})  # fmt: skip
+    await record(service, made)
+    [found] = (await service.analyses.workflow.transitions(checked(TransitionsRequest))).transitions
+    assert (found.from_phase, found.to_phase, found.invocation_count) == ("hooks", "tests", 4)
+    assert (found.most_common_skill, found.most_common_skill_count) == ("x", 3)
+    assert (found.probability.value, found.probability.n) == (1, 4)
+    assert found.median_gap_seconds == 10
+
+
+async def test_design_8_6_what_runs_or_is_unknown_is_no_failure(service: Service) -> None:
+    use = {"session_id": "s", "skill_name": "k", "workflow_phase": "tests"}
+    ends = ["completed"] * 3 + ["failed"] + ["unknown"] * 4
+    await record(service, [*(use | {"outcome": end} for end in ends), *[use] * 5])
+    [skill] = (await service.analyses.workflow.effectiveness(checked(EffectivenessRequest))).skills
+    assert skill.completion_rate is not None
+    assert (skill.completion_rate.value, skill.completion_rate.n) == (0.75, 4)
+    [phase] = (await service.analyses.workflow.bottlenecks(checked(BottleneckRequest))).bottlenecks
+    assert phase.loss_rate is not None
+    assert (phase.loss_rate.value, phase.loss_rate.n) == (0.25, 4)
+    assert (phase.pending_count, phase.unknown_count) == (5, 4)
+
+
+async def test_design_8_13_unknown_durations_do_not_dilute_the_mean(service: Service) -> None:
+    use = {"session_id": "s", "skill_name": "k", "workflow_phase": "tests", "outcome": "completed"}
+    await record(service, [*[use | {"duration_seconds": 8.0}] * 2, *[use] * 6])
+    [skill] = (await service.analyses.workflow.effectiveness(checked(EffectivenessRequest))).skills
+    assert skill.avg_duration_seconds == 8
+    assert skill.duration is not None
+    assert skill.duration.n == 2
