@@ -1,5 +1,5 @@
 -- What had changed about skills: one row an episode, from when it was first found until it was back
--- to normal.
+-- to normal. Of each skill, type, project and pair of windows one is open at most.
 
 CREATE TABLE skill_anomalies (
     anomaly_id UUID NOT NULL,
@@ -11,6 +11,8 @@ CREATE TABLE skill_anomalies (
         )
     ),
     project TEXT,
+    time_window_hours DOUBLE PRECISION NOT NULL,
+    baseline_hours DOUBLE PRECISION NOT NULL,
     baseline_value DOUBLE PRECISION,
     observed_value DOUBLE PRECISION,
     deviation_score DOUBLE PRECISION NOT NULL,

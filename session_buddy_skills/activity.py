@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from session_buddy_skills.fields import OptionalName
-from session_buddy_skills.models import Request
+from session_buddy_skills.models import Question
 from session_buddy_skills.results import Rate
 from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, Shown
 
@@ -17,7 +17,7 @@ WholeHours = Annotated[int, Field(strict=True, ge=1, le=LONGEST_HOURS)]
 WindowHours = Annotated[float, Field(strict=True, gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
 
 
-class HourlyRequest(Request):
+class HourlyRequest(Question):
     """A question about the last hours, one by one."""
 
     skill_name: OptionalName = Field(default=None, description="One skill. Default: all together.")
@@ -48,7 +48,7 @@ class HourlyAnswer(BaseModel):
     )
 
 
-class RealTimeRequest(Request):
+class RealTimeRequest(Question):
     """A question about what is in use now."""
 
     limit: Shown = Field(default=10, description="Most skills to tell of.")
@@ -80,7 +80,7 @@ class RealTimeAnswer(BaseModel):
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
 
 
-class SessionsRequest(Request):
+class SessionsRequest(Question):
     """A question about the sessions of late."""
 
     limit: Shown = Field(default=20, description="Most sessions to tell of.")

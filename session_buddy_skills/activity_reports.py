@@ -60,8 +60,9 @@ class ActivityReports:
         self, request: RealTimeRequest, now: datetime | None = None
     ) -> RealTimeAnswer:
         """What is in use up to `now`; with a `reason` if nothing is."""
-        since = (now or datetime.now(UTC)) - timedelta(hours=request.window_hours)
-        parameters = {"since": since, "project": request.project}
+        until = now or datetime.now(UTC)
+        since = until - timedelta(hours=request.window_hours)
+        parameters = {"since": since, "until": until, "project": request.project}
         rows, anything = await rows_of(self._store, "skills_in_window", parameters)
         return RealTimeAnswer(
             top_skills=[_skill_now(row) for row in rows[: request.limit]],

@@ -29,18 +29,22 @@ from session_buddy_skills.changes import (
     TrendRequest,
 )
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.storage.anomaly_store import AnomalyStore, Key
+from session_buddy_skills.storage.anomaly_store import AnomalyStore, Asked, Key
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.workflow import NoAnswer
 
 Row = dict[str, Any]
 Rows = list[Row]
+Counted = tuple[Rows, Rows, Rows, Rows, Rows]
+"""Outcomes, durations, phases and uses of both windows, and skills that were used before."""
 
 NORMAL_P = 0.05
 """The p-value above which a test says that things are back to normal."""
 FEWEST_DAYS = 3
 FEWEST_RUNS = 10
 SIGNIFICANT = 0.05
+SMALLEST_START = 1e-9
+"""Below which a change is no share of it."""
 
 
 class ChangeReports:
@@ -57,8 +61,9 @@ class ChangeReports:
         verdicts = await to_thread.run_sync(judge, observed)
         found = {_key(one): one for one in verdicts if one.is_anomaly(request.threshold)}
         values = {key: _values(one) for key, one in found.items()}
-        normal = _back_to_normal(verdicts)
-        open_rows, ended = await self._anomalies.settle(request.project, values, normal, now)
+        normal = _back_to_normal(verdicts) - found.keys()
+        asked = Asked(request.project, request.time_window_hours, request.baseline_hours)
+        open_rows, ended = await self._anomalies.settle(asked, values, normal, now)
         tested = {_key(one): one for one in verdicts}
         told = [_anomaly(row, tested) for row in open_rows]
         now_found = [one for one in told if (one.skill_name, one.anomaly_type) in found]
@@ -85,28 +90,25 @@ class ChangeReports:
         span = {"since": since, "until": now, "project": request.project}
         halves = span | {"split": split}
 
-        async def work(reader: InvocationReader) -> tuple[list[Observed], bool]:
+        async def work(reader: InvocationReader) -> tuple[Counted | None, bool]:
             rows = await reader.rows("recent_and_baseline", halves)
             if not rows:
-                return [], (await reader.counts())["total_invocations"] > 0
-            observed = put_together(
+                return None, (await reader.counts())["total_invocations"] > 0
+            counted = (
                 rows,
                 await reader.rows("recent_and_baseline_durations", halves),
                 await reader.rows("recent_and_baseline_phases", halves),
                 await reader.rows(
                     "uses_by_window", span | {"window_seconds": window.total_seconds()}
                 ),
-                {
-                    row["skill_name"]
-                    for row in await reader.rows(
-                        "used_before", {"since": since, "project": request.project}
-                    )
-                },
-                places,
+                await reader.rows("used_before", {"since": since, "project": request.project}),
             )
-            return observed, True
+            return counted, True
 
-        return await self._store.read(work)
+        counted, anything = await self._store.read(work)
+        if counted is None:
+            return [], anything
+        return await to_thread.run_sync(put_together, counted, places), anything
 
     async def acknowledge(self, request: AcknowledgeRequest) -> Anomaly:
         """Note that somebody knows of an anomaly.
@@ -135,24 +137,24 @@ class ChangeReports:
         rows, older, known = await self._store.read(work)
         first = since if older else min((row["day"] for row in rows), default=now)
         answer = trend(request, day_values(rows, request.metric, first, _midnight(now)))
-        if not rows:
+        if not answer.values:
             reason = "nothing_in_scope" if known else "no_such_skill"
             return answer.model_copy(update={"reason": reason})
         return answer
 
 
-def put_together(
-    windows: Rows, durations: Rows, phases: Rows, uses: Rows, used_before: set[str], places: int
-) -> list[Observed]:
+def put_together(counted: Counted, places: int) -> list[Observed]:
     """One of each skill, from rows of `storage/sql/changes.sql`.
 
     A skill that is newer than the baseline has no usual use: its buckets are empty.
     """
+    windows, durations, phases, uses, used_before = counted
     outcomes = {(row["skill_name"], row["recent"]): row for row in windows}
     bins, kinds = _counted(durations, "bin"), _counted(phases, "workflow_phase")
     counts: dict[str, dict[int, int]] = defaultdict(dict)
     for row in uses:
         counts[row["skill_name"]][row["place"]] = row["n"]
+    older = {row["skill_name"] for row in used_before}
     observed = []
     for name in sorted({row["skill_name"] for row in windows}):
         by_bin, by_kind, by_place = bins.get(name, {}), kinds.get(name, {}), counts[name]
@@ -166,7 +168,7 @@ def put_together(
             )
             for half, row in ((half, outcomes.get((name, half))) for half in (True, False))
         )
-        before = range(1, places + 1) if name in used_before else range(0)
+        before = range(1, places + 1) if name in older else range(0)
         buckets = np.array([by_place.get(place, 0) for place in before], np.float64)
         observed.append(Observed(name, recent, baseline, by_place.get(0, 0), buckets))
     return observed
@@ -220,13 +222,15 @@ def trend(request: TrendRequest, values: list[DayValue]) -> TrendAnswer:
         return answer
     days = np.array([(one.day - values[0].day) / timedelta(days=1) for one in values])
     weights = [1 if request.metric == "usage" else one.n for one in values]
-    line = weighted_line(
-        days, np.array([one.value for one in values]), np.array(weights, np.float64)
-    )
+    runs, found = np.array(weights, np.float64), np.array([one.value for one in values])
+    mean = float(np.average(found, weights=runs))
+    # By chance alone, a share of n varies by p(1-p)/n, and a count by its mean.
+    least = {"completion_rate": mean * (1 - mean), "usage": mean}.get(request.metric, 0.0)
+    line = weighted_line(days, found, runs, least)
     better = line.slope < 0 if request.metric == "duration" else line.slope > 0
-    change = None
-    if line.start != 0:
-        change = 100 * (line.end - line.start) / abs(line.start)
+    highest = 1.0 if request.metric == "completion_rate" else np.inf
+    start, end = (float(np.clip(one, 0.0, highest)) for one in (line.start, line.end))
+    change = 100 * (end - start) / start if start > SMALLEST_START else None
     direction = "improving" if better else "declining"
     return answer.model_copy(
         update={
@@ -235,8 +239,8 @@ def trend(request: TrendRequest, values: list[DayValue]) -> TrendAnswer:
             "slope_low": line.low,
             "slope_high": line.high,
             "p_value": line.p_value,
-            "start_value": line.start,
-            "end_value": line.end,
+            "start_value": start,
+            "end_value": end,
             "change_percent": change,
             "confidence": 1 - line.p_value,
         }

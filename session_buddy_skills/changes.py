@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Name, OptionalName, no_nul
-from session_buddy_skills.models import Request
+from session_buddy_skills.models import Question
 from session_buddy_skills.workflow import WHY_EMPTY, Days, NoAnswer
 
 AnomalyType = Literal[
@@ -23,12 +23,13 @@ AnomalyType = Literal[
     "pattern_shift",
 ]
 TrendMetric = Literal["completion_rate", "duration", "usage"]
-Hours = Annotated[float, Field(strict=True, gt=0, le=8_784, allow_inf_nan=False)]
+Hours = Annotated[float, Field(strict=True, ge=0.25, le=8_784, allow_inf_nan=False)]
+MOST_WINDOWS = 1_000
 Deviations = Annotated[float, Field(strict=True, ge=0, le=10, allow_inf_nan=False)]
 Note = Annotated[str, StringConstraints(max_length=1_000), AfterValidator(no_nul)]
 
 
-class AnomaliesRequest(Request):
+class AnomaliesRequest(Question):
     """A question about skills that do other than they did."""
 
     threshold: Deviations = Field(
@@ -48,6 +49,8 @@ class AnomaliesRequest(Request):
     def _agrees(self) -> Self:
         if self.baseline_hours < 2 * self.time_window_hours:
             raise contradiction("baseline_hours must be at least twice time_window_hours")
+        if self.baseline_hours > MOST_WINDOWS * self.time_window_hours:
+            raise contradiction("baseline_hours must be at most 1000 times time_window_hours")
         return self
 
 
@@ -72,7 +75,10 @@ class Anomaly(BaseModel):
     p_value: float = Field(description="Two-sided, of this test alone.")
     adjusted_p_value: float | None = Field(
         default=None,
-        description="The same, allowing for all tests of this call; null if not tested in it.",
+        description=(
+            "The same, allowing for all tests of this call, in which completion rates weigh more; "
+            "null if not tested in it."
+        ),
     )
     recent_n: int | None = Field(default=None, description="Runs in the recent window.")
     baseline_n: int | None = Field(default=None, description="Runs in the baseline.")
@@ -97,19 +103,19 @@ class AnomaliesAnswer(BaseModel):
     reason: NoAnswer | None = Field(
         default=None,
         description=(
-            f"{WHY_EMPTY} Here nothing_in_scope says that no skill has enough runs in both windows."
+            f"{WHY_EMPTY} Here nothing_in_scope says that no skill has enough runs to be tested."
         ),
     )
 
 
-class AcknowledgeRequest(Request):
+class AcknowledgeRequest(Question):
     """That somebody knows of an anomaly."""
 
     anomaly_id: UUID = Field(description="The episode.")
     note: Note | None = Field(default=None, description="What is known of it.")
 
 
-class TrendRequest(Request):
+class TrendRequest(Question):
     """A question about how a skill does from day to day."""
 
     skill_name: Name = Field(description="The skill.")

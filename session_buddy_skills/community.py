@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from session_buddy_skills.fields import Name, OptionalName
-from session_buddy_skills.models import Request
+from session_buddy_skills.models import Question
 from session_buddy_skills.results import Rate
 from session_buddy_skills.workflow import WHY_EMPTY, Days, NoAnswer, ScopedRequest
 
@@ -21,7 +21,11 @@ class DependenciesRequest(ScopedRequest):
 
     skill_name: OptionalName = Field(default=None, description="Pairs with this skill alone.")
     min_lift: Lift = Field(
-        default=1.0, description="Least lift to tell of; 0 tells of pairs that avoid each other."
+        default=1.0,
+        description=(
+            "Least lift to tell of. 0 tells of pairs that seldom meet as well; those that never do "
+            "are not told of."
+        ),
     )
     limit: Listed = Field(default=20, description="Most pairs to tell of.")
 
@@ -42,7 +46,7 @@ class Dependency(BaseModel):
         description="Of the log-likelihood ratio test: how likely at least this is by chance."
     )
     adjusted_p_value: float = Field(
-        description="The same, adjusted for all pairs tested at once (Benjamini-Hochberg)."
+        description="The same, allowing for all pairs of skills at once (Benjamini-Hochberg)."
     )
     relationship_type: Relationship = Field(
         description=(
@@ -57,14 +61,14 @@ class Dependency(BaseModel):
 
 
 class DependenciesAnswer(BaseModel):
-    """Pairs by the lower bound of their lift, highest first."""
+    """Pairs that are not chance first, each by the lower bound of their lift."""
 
     dependencies: list[Dependency]
     pairs_left_out: int = Field(default=0, description="Pairs beyond the limit.")
-    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+    reason: NoAnswer | Literal["no_such_skill"] | None = Field(default=None, description=WHY_EMPTY)
 
 
-class BaselinesRequest(Request):
+class BaselinesRequest(Question):
     """A question about how skills do over all users."""
 
     user_id: OptionalName = Field(
@@ -120,7 +124,7 @@ class BaselinesAnswer(BaseModel):
     reason: NoAnswer | Literal["no_such_skill"] | None = Field(default=None, description=WHY_EMPTY)
 
 
-class CollaborativeRequest(Request):
+class CollaborativeRequest(Question):
     """A question about skills that a user may not know."""
 
     user_id: Name = Field(description="The user.")

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 from anyio import to_thread
 
-from session_buddy_skills.analytics.association import Association, associate, relationship
+from session_buddy_skills.analytics.association import (
+    SIGNIFICANT,
+    Association,
+    associate,
+    relationship,
+)
 from session_buddy_skills.analytics.multiplicity import benjamini_hochberg
 from session_buddy_skills.community import DependenciesAnswer, DependenciesRequest, Dependency
 from session_buddy_skills.reports import share
@@ -34,7 +39,7 @@ class CommunityReports:
         """Skills that are used together; with a `reason` if there is nothing to tell."""
         asked = scope(request) | {"skill_name": request.skill_name}
 
-        async def work(reader: InvocationReader) -> tuple[CoUse, int]:
+        async def work(reader: InvocationReader) -> tuple[CoUse, int, bool]:
             recorded = (await reader.counts())["total_invocations"]
             parts = 1 + recorded // ROWS_AT_ONCE
             used = CoUse()
@@ -42,12 +47,14 @@ class CommunityReports:
                 used.add(
                     await reader.rows("co_used_skills", asked | {"part": part, "parts": parts})
                 )
-            return used, recorded
+            name = request.skill_name
+            known = name is None or name in used.skills or bool(await reader.metrics(name))
+            return used, recorded, known
 
-        used, recorded = await self._store.read(work)
-        found, left_out = await to_thread.run_sync(
-            dependencies, used, request.min_lift, request.limit
-        )
+        used, recorded, known = await self._store.read(work)
+        if recorded and not known:
+            return DependenciesAnswer(dependencies=[], reason="no_such_skill")
+        found, left_out = await to_thread.run_sync(dependencies, used, request)
         nothing: NoAnswer = "below_threshold" if used.pairs else "nothing_in_scope"
         reason = why_empty(found, recorded > 0, nothing)
         return DependenciesAnswer(dependencies=found, pairs_left_out=left_out, reason=reason)
@@ -76,8 +83,11 @@ class CoUse:
                 self.total += sessions
 
 
-def dependencies(used: CoUse, min_lift: float, limit: int) -> tuple[list[Dependency], int]:
-    """Pairs of at least that lift, by its lower bound, and how many there are beyond the limit."""
+def dependencies(used: CoUse, request: DependenciesRequest) -> tuple[list[Dependency], int]:
+    """Pairs of enough lift, surest first, and how many there are beyond the limit.
+
+    Tested are all pairs of skills, also those that never meet: chance picks among them all.
+    """
     pairs = list(used.pairs)
     if not pairs:
         return [], 0
@@ -86,10 +96,16 @@ def dependencies(used: CoUse, min_lift: float, limit: int) -> tuple[list[Depende
         np.array([used.skills[pair[side]] for pair in pairs], np.float64) for side in (0, 1)
     )
     association = associate(both, with_a, with_b, float(used.total))
-    adjusted = benjamini_hochberg(association.p_value)
-    kept = np.flatnonzero(association.lift >= min_lift).tolist()
-    kept.sort(key=lambda n: (-association.low[n], -both[n], pairs[n]))
-    shown = [_dependency(used, pairs[n], association, n, float(adjusted[n])) for n in kept[:limit]]
+    skills = len(used.skills)
+    tests = skills - 1 if request.skill_name else skills * (skills - 1) // 2
+    adjusted = benjamini_hochberg(association.p_value, tests)
+    chance = adjusted >= SIGNIFICANT
+    kept = np.flatnonzero(association.lift >= request.min_lift).tolist()
+    kept.sort(key=lambda n: (chance[n], -association.low[n], -both[n], pairs[n]))
+    shown = [
+        _dependency(used, pairs[n], association, n, float(adjusted[n]))
+        for n in kept[: request.limit]
+    ]
     return shown, len(kept) - len(shown)
 
 

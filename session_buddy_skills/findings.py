@@ -24,6 +24,8 @@ from session_buddy_skills.workflow import (
 )
 
 Row = dict[str, Any]
+FEWEST_TIMED = 5
+"""Timed runs below which a phase is not called slow."""
 _COUNTS = ("total_invocations", *(f"{outcome.value}_count" for outcome in Outcome))
 _OF_A_STEP = ("invocation_count", "most_common_skill", "most_common_skill_count")
 
@@ -102,7 +104,8 @@ def best_skills(skills: Sequence[Effectiveness]) -> list[BestSkill]:
     """Per phase the skill that most surely completes, from `effectiveness`, surest first."""
     by_phase: dict[str, list[Effectiveness]] = {}
     for one in skills:
-        if one.workflow_phase is not None and one.completion_rate is not None:
+        # A skill that never completed is sure of nothing.
+        if one.workflow_phase is not None and one.completed_count:
             by_phase.setdefault(one.workflow_phase, []).append(one)
     return [_best(by_phase[phase]) for phase in sorted(by_phase)]
 
@@ -185,7 +188,9 @@ def _bottleneck(row: Row, seconds: float, timed: int) -> Bottleneck:
     loss = rate(row["failed_count"] + row["abandoned_count"], decided)
     # Sums of parts may exceed the whole by a rounding.
     time_share = min(1.0, (row["total_duration_seconds"] or 0.0) / seconds) if seconds else 0.0
-    slow = slowness(time_share, row["timed_invocations"] / timed) if timed else 0.0
+    runs = row["timed_invocations"]
+    # A few long runs make no slow phase.
+    slow = slowness(time_share, runs / timed) if runs >= FEWEST_TIMED else 0.0
     score = bottleneck_score(loss.low if loss else 0.0, slow)
     return Bottleneck(
         **_counted(row),

@@ -63,6 +63,20 @@ class Request(BaseModel):
         return {name: values[name] for name in self.model_fields_set if values[name] is not None}
 
 
+class Question(Request):
+    """What is asked of the record; null stands for what is not stated, as some clients send it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_not_stated(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {
+            name: value for name, value in data.items() if value is not None or name not in optional
+        }
+
+
 ENDED = [outcome.value for outcome in Outcome if outcome is not Outcome.PENDING]
 
 

@@ -29,9 +29,11 @@ MOST_CHARS = 40
 """Of a name in a table."""
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1, *, most: int = MOST_CHARS
+) -> str:
     """A Markdown table with even columns; all but the first `texts` columns are numbers."""
-    cells = [[_cell(cell) for cell in row] for row in (headers, *rows)]
+    cells = [[_cell(cell, most) for cell in row] for row in (headers, *rows)]
     widths = [max(3, *(len(row[n]) for row in cells)) for n in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
@@ -59,9 +61,11 @@ def rate_text(rate: Rate | None) -> str:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """Seconds as people say them: 0.8 s, 42 s, 3.5 min, 2.1 h."""
+    """Seconds as people say them: 20 ms, 0.8 s, 42 s, 3.5 min, 2.1 h."""
     if seconds is None:
         return NOT_KNOWN
+    if 0 < seconds < 0.0995:
+        return f"{seconds * 1_000:.2g} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 99.5:
@@ -176,7 +180,7 @@ def _transitions(transitions: Sequence[Transition], self_loops: Sequence[SelfLoo
 
 def _best(best: Sequence[BestSkill]) -> str:
     if not best:
-        return "No run has completed, failed or been abandoned yet."
+        return "No run has completed yet."
     lines = [f"- {one.workflow_phase}: **{one.skill_name}**. {one.evidence}" for one in best]
     return "\n".join(lines)
 
@@ -194,6 +198,8 @@ def _value(metric: str, value: float) -> str:
     return f"{value * 100:.0f}" if metric == "completion_rate" else f"{value:,.0f}"
 
 
-def _cell(text: str) -> str:
-    cut = text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
+def _cell(text: str, most: int) -> str:
+    # Cut in the middle, since names often differ in their ends.
+    half = (most - 1) // 2
+    cut = text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
     return cut.replace("|", "\\|")

@@ -10,6 +10,7 @@ from session_buddy_skills.changes import AnomaliesAnswer, Anomaly, TrendAnswer
 from session_buddy_skills.community import DependenciesAnswer
 from session_buddy_skills.rendering import NOT_KNOWN, percent, rate_text, seconds_text, table
 from session_buddy_skills.results import SessionSummary, SkillMetrics
+from session_buddy_skills.settings import NAME_CHARS
 
 STEPS = "▁▂▃▄▅▆▇█"
 BAR_CHARS = 20
@@ -109,7 +110,9 @@ def sessions_text(answer: SessionsAnswer) -> str:
         ]
         for one in answer.sessions
     ]
-    return table(["session", "used", "skills", "running", "completion rate", "last (UTC)"], rows)
+    headers = ["session", "used", "skills", "running", "completion rate", "last (UTC)"]
+    # Whole, since one is to be asked for by its id.
+    return table(headers, rows, most=NAME_CHARS)
 
 
 def anomalies_text(answer: AnomaliesAnswer) -> str:
@@ -118,7 +121,8 @@ def anomalies_text(answer: AnomaliesAnswer) -> str:
     if answer.anomalies:
         parts.append(_anomalies(answer.anomalies))
     else:
-        parts.append(f"Nothing deviates in {answer.tests} tests.")
+        nothing = f"Nothing deviates in {answer.tests} tests."
+        parts.append(nothing if answer.tests else "No skill has enough runs to be tested.")
     if answer.still_open:
         parts += ["Still open, not found just now:", _anomalies(answer.still_open)]
     if answer.resolved:

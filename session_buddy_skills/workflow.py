@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Instant, OptionalName
-from session_buddy_skills.models import Request
+from session_buddy_skills.models import Question
 from session_buddy_skills.results import Duration, Rate
 
 Days = Annotated[float, Field(strict=True, gt=0, le=36_525, allow_inf_nan=False)]
@@ -26,7 +26,7 @@ WHY_EMPTY = (
 )
 
 
-class ScopedRequest(Request):
+class ScopedRequest(Question):
     """A question about a part of the record; all of it by default."""
 
     session_id: OptionalName = Field(default=None, description="One session alone.")
@@ -151,7 +151,7 @@ class Bottleneck(PhaseCounts):
         description=(
             "1 - (1 - loss) · (1 - slowness), from 0 to 1: loss is the lower bound of loss_rate, "
             "slowness how far time_share exceeds this phase's share of timed runs: "
-            "max(0, time_share - runs_share) / (1 - runs_share)."
+            "max(0, time_share - runs_share) / (1 - runs_share), and 0 under 5 timed runs."
         )
     )
     severity: Severity = Field(description="high from a score of 0.5, medium from 0.2, low below.")
@@ -248,7 +248,7 @@ class WorkflowFindings(BaseModel):
     transitions: list[Transition]
     self_loops: list[SelfLoop]
     best_skills: list[BestSkill] = Field(
-        description="Per phase; none where no skill has a run that is decided."
+        description="Per phase; none where no skill has completed a run."
     )
 
 

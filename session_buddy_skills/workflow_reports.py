@@ -29,7 +29,7 @@ from session_buddy_skills.workflow import (
 )
 
 Row = dict[str, Any]
-_EVERY_SKILL = {"workflow_phase": None, "min_invocations": 1}
+_EVERY_SKILL = {"workflow_phase": None}
 
 
 class WorkflowReports:
@@ -44,13 +44,11 @@ class WorkflowReports:
     async def effectiveness(self, request: EffectivenessRequest) -> EffectivenessAnswer:
         """How each skill does in each phase; with a `reason` if there is nothing to tell."""
         fewest = request.min_invocations or 1
-        parameters = scope(request) | {
-            "workflow_phase": request.workflow_phase,
-            "min_invocations": fewest,
-        }
+        parameters = scope(request) | {"workflow_phase": request.workflow_phase}
         rows, anything = await rows_of(self._store, "effectiveness_of_skills", parameters)
-        skills = await to_thread.run_sync(findings.effectiveness, rows)
-        reason: NoAnswer = "nothing_in_scope" if fewest == 1 else "below_threshold"
+        enough = [row for row in rows if row["total_invocations"] >= fewest]
+        skills = await to_thread.run_sync(findings.effectiveness, enough)
+        reason: NoAnswer = "below_threshold" if rows else "nothing_in_scope"
         return EffectivenessAnswer(skills=skills, reason=why_empty(skills, anything, reason))
 
     async def bottlenecks(self, request: BottleneckRequest) -> BottleneckAnswer:

@@ -72,7 +72,7 @@ async def _check_window(service: Service, project: str, made: Made, now: Any) ->
     answer = await service.analyses.activity.real_time(request, now)
     skills: dict[str, Made] = defaultdict(list)
     for one in made:
-        if one["invoked_at"] >= now - timedelta(hours=6.5):
+        if now - timedelta(hours=6.5) <= one["invoked_at"] <= now:
             skills[one["skill_name"]].append(one)
     names = sorted(skills, key=lambda name: (-len(skills[name]), name))
     assert [one.skill_name for one in answer.top_skills] == names[:2]
@@ -93,7 +93,7 @@ async def test_design_8_13_the_last_hour_forgets_what_is_older(service: Service)
     use = {"session_id": "s", "skill_name": "k", "outcome": "completed"}
     await record(service, [use | {"invoked_at": EPOCH + timedelta(minutes=n)} for n in range(90)])
     request = checked(RealTimeRequest)
-    for minutes, expected in ((60, 90), (90, 60), (100, 50), (149, 1), (151, 0)):
+    for minutes, expected in ((60, 61), (90, 60), (100, 50), (149, 1), (151, 0)):
         now = EPOCH + timedelta(minutes=minutes)
         answer = await service.analyses.activity.real_time(request, now)
         assert answer.total_invocations == expected

@@ -24,8 +24,9 @@ from session_buddy_skills.changes import (
 )
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.models import checked
-from session_buddy_skills.service import Service
+from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.anomaly_store import AnomalyStore, Asked
 from tests.generated import (
     DECIDED,
     EPOCH,
@@ -164,6 +165,40 @@ async def test_episodes_are_of_their_project(service: Service) -> None:
     assert everywhere.anomaly_id != one.anomaly_id
 
 
+async def test_other_windows_have_other_episodes(service: Service) -> None:
+    """Whoever looks at the last hours does not end what the last day shows."""
+    await record(service, uses("k", 0.95, recent=False, n=320))
+    await record(service, uses("k", 0.4, recent=True, n=40))
+    [first] = (await anomalies(service)).anomalies
+    await anomalies(service, time_window_hours=4.0, baseline_hours=12.0)
+    again = await anomalies(service)
+    assert [one.anomaly_id for one in again.anomalies] == [first.anomaly_id]
+
+
+async def test_what_can_no_longer_be_tested_ends_in_time(settings: Settings) -> None:
+    async with open_service(settings, recommending=False) as service:
+        store = AnomalyStore(service._store.database)
+        asked = Asked(None, 24.0, 168.0)
+        now = datetime(2026, 3, 1, tzinfo=UTC)
+        values = {"baseline_value": 9.0, "observed_value": 0.0, "deviation_score": -4.0,
+                  "p_value": 1e-4}  # fmt: skip
+        [begun], _ = await store.settle(asked, {("k", "usage_drop"): values}, set(), now)
+        still, ended = await store.settle(asked, {}, set(), now + timedelta(hours=160))
+        assert ([one["anomaly_id"] for one in still], ended) == ([begun["anomaly_id"]], [])
+        still, ended = await store.settle(asked, {}, set(), now + timedelta(hours=170))
+        assert (still, [one["anomaly_id"] for one in ended]) == ([], [begun["anomaly_id"]])
+
+
+async def test_what_is_found_is_not_over_at_once(service: Service) -> None:
+    """Also where the threshold lies below significance."""
+    await record(service, uses("k", 0.9, recent=False, n=140))
+    await record(service, uses("k", 0.83, recent=True, n=100, seconds=30, phase="commit"))
+    for _ in range(3):
+        answer = await anomalies(service, threshold=0.0)
+        assert answer.anomalies
+        assert answer.resolved == []
+
+
 async def test_little_evidence_is_no_anomaly(service: Service) -> None:
     """Three failures of three are not worth a call, nor is a skill that is new."""
     await record(service, [*uses("rare", 1.0, recent=False, n=25), *steady()])
@@ -291,6 +326,27 @@ async def test_a_trend_is_told_from_noise(service: Service) -> None:
     short = await trend(service, skill_name="k", days=2.0)
     assert short.trend == "insufficient_data"
     assert short.slope is None
+
+
+async def test_a_few_days_on_a_line_are_no_certainty(service: Service) -> None:
+    await record(service, days_of([(4, 2), (4, 3), (4, 4)]))
+    found = await trend(service, skill_name="k")
+    assert found.slope == pytest.approx(0.25)
+    assert found.trend == "stable"
+    assert found.p_value is not None
+    assert found.p_value > 0.05
+
+
+async def test_a_rate_of_a_line_stays_a_rate(service: Service) -> None:
+    await record(service, days_of([(10, 0), (10, 0), (10, 0), (10, 1)]))
+    found = await trend(service, skill_name="k")
+    assert found.start_value == 0
+    assert found.change_percent is None
+
+
+async def test_a_skill_that_only_runs_has_no_trend_and_says_why(service: Service) -> None:
+    await record(service, [{"session_id": "s", "skill_name": "k"}])
+    assert (await trend(service, skill_name="k")).reason == "nothing_in_scope"
 
 
 async def test_days_without_use_count_as_none(service: Service) -> None:

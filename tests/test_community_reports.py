@@ -61,7 +61,10 @@ async def _check_dependencies(
         assert (answer.dependencies, answer.reason) == ([], "nothing_in_scope")
         return
     p_values = [_g_test(together[a, b], having[a], having[b], total) for a, b in pairs]
-    adjusted = dict(zip(pairs, false_discovery_control(p_values), strict=True))
+    # Pairs that never meet are tested as well: nothing speaks against chance.
+    tests = len(having) - 1 if skill else len(having) * (len(having) - 1) // 2
+    all_p_values = [*p_values, *[1.0] * (tests - len(pairs))]
+    adjusted = dict(zip(pairs, false_discovery_control(all_p_values), strict=False))
     found = {tuple(sorted((pair.skill_a, pair.skill_b))): pair for pair in answer.dependencies}
     assert set(found) == set(pairs)
     for (a, b), p_value in zip(pairs, p_values, strict=True):
@@ -80,8 +83,11 @@ async def _check_dependencies(
         check_rate(pair.confidence_b_to_a, both, having[pair.skill_b])
         assert pair.a_first_count == before[pair.skill_a, pair.skill_b]
         assert pair.b_first_count == before[pair.skill_b, pair.skill_a]
-    lows = [one.lift_low for one in answer.dependencies]
-    assert lows == sorted(lows, reverse=True)
+    order = [
+        (pair.adjusted_p_value >= 0.05, -pair.lift_low, -pair.co_occurrence_count)
+        for pair in answer.dependencies
+    ]
+    assert order == sorted(order)
 
 
 def _g_test(both: int, with_a: int, with_b: int, total: int) -> float:
@@ -131,13 +137,31 @@ async def test_skills_that_belong_together_are_found(service: Service) -> None:
     assert found.a_first_count == found.co_occurrence_count
 
 
+async def test_chance_does_not_hide_what_belongs_together(service: Service) -> None:
+    """Among rare skills many pairs meet once, with a lift of hundreds."""
+    chance = random.Random(3)
+    made = []
+    for n in range(500):
+        uses = {f"k{k}" for k in range(80) if chance.random() < 0.3 / (k + 1)}
+        if chance.random() < 0.1:
+            uses |= {"together", "again"}
+        made += [{"session_id": f"s{n}", "skill_name": skill, "outcome": "completed"}
+                 for skill in sorted(uses)]  # fmt: skip
+    await record(service, made)
+    found = (await _asked(service, checked(DependenciesRequest))).dependencies
+    assert {found[0].skill_a, found[0].skill_b} == {"again", "together"}
+    assert [one.relationship_type for one in found[1:5]] == ["independent"] * 4
+
+
 async def test_an_empty_answer_says_why(service: Service) -> None:
     assert (await _asked(service, checked(DependenciesRequest))).reason == "no_history"
     await record(service, sessions_of(0.0)[:100])
     few = await _asked(service, checked(DependenciesRequest, min_lift=50.0))
     assert (few.dependencies, few.reason) == ([], "below_threshold")
     none = await _asked(service, checked(DependenciesRequest, skill_name="none"))
-    assert (none.dependencies, none.reason) == ([], "nothing_in_scope")
+    assert (none.dependencies, none.reason) == ([], "no_such_skill")
+    elsewhere = checked(DependenciesRequest, skill_name="a", project="none")
+    assert (await _asked(service, elsewhere)).reason == "nothing_in_scope"
     one = await _asked(service, checked(DependenciesRequest, min_lift=0.0, limit=1))
     assert (len(one.dependencies), one.pairs_left_out) == (1, 1)
 

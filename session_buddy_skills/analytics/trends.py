@@ -27,12 +27,15 @@ class Line:
     """What the line says of the first and of the last day."""
 
 
-def weighted_line(days: Floats, values: Floats, weights: Floats) -> Line:
+def weighted_line(
+    days: Floats, values: Floats, weights: Floats, least_variance: float = 0.0
+) -> Line:
     """Least squares of (k,) values over (k,) days, each weighing by its (k,) runs; k >= 3.
 
     With weighted means d and v: slope = Σ w (day - d)(value - v) / Σ w (day - d)². Its variance is
     Σ w residual² / (k - 2) / Σ w (day - d)², with Student's distribution of k - 2 degrees of
-    freedom.
+    freedom. Σ w residual² / (k - 2) is taken for at least `least_variance`, what chance alone makes
+    of a value that weighs 1: a few days on a line are no certainty.
 
     Source: N. R. Draper and H. Smith, Applied Regression Analysis (1998), section 9.2.
 
@@ -46,7 +49,8 @@ def weighted_line(days: Floats, values: Floats, weights: Floats) -> Line:
     squares = float((weights * (days - day) ** 2).sum())
     slope = float((weights * (days - day) * (values - value)).sum()) / squares
     residuals = values - value - slope * (days - day)
-    error = sqrt(float((weights * residuals**2).sum()) / free / squares)
+    variance = max(float((weights * residuals**2).sum()) / free, least_variance)
+    error = sqrt(variance / squares)
     # Values on a line but for rounding leave no error to hold the slope against.
     flat = abs(slope) * float(np.ptp(days)) <= 1e-12 * float(np.abs(values).max(initial=1.0))
     if flat:

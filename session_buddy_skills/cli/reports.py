@@ -256,6 +256,8 @@ def sessions(
     from session_buddy_skills.terminal import session_text, sessions_text
 
     if session_id is not None:
+        if project is not None:
+            raise click.UsageError("a session is asked for by its id alone, without --project")
         one = ask(
             options,
             "session_summary",

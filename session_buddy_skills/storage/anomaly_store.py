@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,7 +16,16 @@ from session_buddy_skills.storage.retrying import write_among_others
 
 T = TypeVar("T")
 Key = tuple[str, str]
-"""A skill, and the type of anomaly: of each there is one open episode in a project at most."""
+"""A skill, and the type of anomaly: of each there is one open episode at most of what is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was looked at: another project, or other windows, have episodes of their own."""
+
+    project: str | None
+    time_window_hours: float
+    baseline_hours: float
 
 
 class AnomalyStore:
@@ -26,33 +36,40 @@ class AnomalyStore:
 
     async def settle(
         self,
-        project: str | None,
+        asked: Asked,
         found: Mapping[Key, Mapping[str, Any]],
         normal: Set[Key],
         now: datetime,
     ) -> tuple[list[Row], list[Row]]:
         """Bring the episodes into step with what was found and what is back to normal.
 
+        What could not be tested for as long as the baseline ends as well.
+
         Answers with those that are open afterwards, oldest first, and those that ended.
         """
 
         async def work(connection: Connection) -> tuple[list[Row], list[Row]]:
             await connection.execute("look_for_anomalies", {"now": now})
-            before = await connection.fetch("open_anomalies", {"project": project})
+            before = await connection.fetch("open_anomalies", asdict(asked))
             known = {(row["skill_name"], row["anomaly_type"]): row for row in before}
             for key, values in found.items():
                 if key in known:
                     again = {"anomaly_id": known[key]["anomaly_id"], "now": now}
                     await connection.execute("update_anomaly", {**values, **again})
                 else:
-                    names = {"skill_name": key[0], "anomaly_type": key[1], "project": project}
+                    names = {"skill_name": key[0], "anomaly_type": key[1], **asdict(asked)}
                     new = {"anomaly_id": uuid7(), "now": now}
                     await connection.execute("insert_anomaly", {**values, **names, **new})
-            ended = [row for key, row in known.items() if key in normal]
+            forgotten = now - timedelta(hours=asked.baseline_hours)
+            ended = [
+                row
+                for key, row in known.items()
+                if key in normal or (key not in found and row["last_seen_at"] < forgotten)
+            ]
             for row in ended:
                 parameters = {"anomaly_id": row["anomaly_id"], "now": now}
                 await connection.execute("resolve_anomaly", parameters)
-            after = await connection.fetch("open_anomalies", {"project": project})
+            after = await connection.fetch("open_anomalies", asdict(asked))
             return after, [row | {"resolved_at": now} for row in ended]
 
         return await self._write(work)

@@ -55,7 +55,10 @@ class Threads:
 def _yield_to_others() -> None:
     # Elsewhere niceness is of the whole process.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        # It may be lower already, and then only root could raise it.
+        niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 async def _wait(ended: asyncio.Future[Any]) -> None:

@@ -41,6 +41,7 @@ SELECT
 FROM skill_invocation
 WHERE
     invoked_at >= CAST($since AS TIMESTAMPTZ)
+    AND invoked_at <= CAST($until AS TIMESTAMPTZ)
     AND (CAST($project AS TEXT) IS NULL OR project = $project)
 GROUP BY skill_name
 ORDER BY invocation_count DESC, skill_name COLLATE "C";

@@ -70,22 +70,24 @@ WHERE
     AND (CAST($project AS TEXT) IS NULL OR project = $project);
 
 -- name: open_anomalies
--- Episodes of one project, or of all of them together, that are not over.
+-- Episodes of one project, or of all of them together, that are not over, of the same windows.
 SELECT *
 FROM skill_anomalies
 WHERE
     resolved_at IS NULL
     AND (project = $project OR (project IS NULL AND CAST($project AS TEXT) IS NULL))
+    AND time_window_hours = $time_window_hours
+    AND baseline_hours = $baseline_hours
 ORDER BY detected_at, anomaly_id;
 
 -- name: insert_anomaly
 INSERT INTO skill_anomalies (
-    anomaly_id, skill_name, anomaly_type, project, baseline_value, observed_value, deviation_score,
-    p_value, detected_at, last_seen_at
+    anomaly_id, skill_name, anomaly_type, project, time_window_hours, baseline_hours,
+    baseline_value, observed_value, deviation_score, p_value, detected_at, last_seen_at
 )
 VALUES (
-    $anomaly_id, $skill_name, $anomaly_type, $project, $baseline_value, $observed_value,
-    $deviation_score, $p_value, $now, $now
+    $anomaly_id, $skill_name, $anomaly_type, $project, $time_window_hours, $baseline_hours,
+    $baseline_value, $observed_value, $deviation_score, $p_value, $now, $now
 );
 
 -- name: update_anomaly

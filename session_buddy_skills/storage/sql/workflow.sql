@@ -19,8 +19,7 @@ WHERE
     AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
     AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
     AND (CAST($workflow_phase AS TEXT) IS NULL OR workflow_phase = $workflow_phase)
-GROUP BY skill_name, workflow_phase
-HAVING count(*) >= CAST($min_invocations AS BIGINT);
+GROUP BY skill_name, workflow_phase;
 
 -- name: phases
 -- The same per phase, of invocations that have one. Among few groups sums take half as long as
@@ -46,8 +45,8 @@ WHERE
 GROUP BY workflow_phase;
 
 -- name: transitions
--- Steps from each invocation of a session to its next, both with a phase; equal times are taken in
--- the order of their ids. Per pair of phases, with the skill most often used on arrival. Phases and
+-- Steps from each invocation of a session that has a phase to the next one that has; equal times
+-- are taken in the order of their ids. Per pair of phases, with the skill most often used on arrival. Phases and
 -- skills are numbered first, since what is sorted and grouped is then small.
 WITH phases AS MATERIALIZED (
     SELECT workflow_phase, CAST(row_number() OVER (ORDER BY workflow_phase COLLATE "C") AS INTEGER) AS phase
