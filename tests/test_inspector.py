@@ -73,8 +73,11 @@ class Inspector:
 def inspector(request: pytest.FixtureRequest, tmp_path: Path) -> Inspector:
     if request.param == "stdio":
         return Inspector(list(COMMAND), tmp_path)
-    server: ServerProcess = request.getfixturevalue("server")
-    return Inspector([f"{server.url}/mcp", "--transport", "http"], tmp_path)
+    return over_http(request.getfixturevalue("server"), tmp_path)
+
+
+def over_http(server: ServerProcess, data_dir: Path) -> Inspector:
+    return Inspector([f"{server.url}/mcp", "--transport", "http"], data_dir)
 
 
 @pytest.mark.slow
@@ -105,28 +108,43 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
         inspector.call("recommend_skills", {"user_query": "lint this", "session_id": "s"}),
         inspector.call("similar_skills", {"skill_name": "lint"}),
         inspector.call("get_workflow_recommendations", {"session_id": "s"}),
-        inspector.call("skill_effectiveness", {"session_id": "s"}),
-        inspector.call("workflow_bottlenecks", {"days": 1}),
-        inspector.call("workflow_report", {"format": "json"}),
-        inspector.call("phase_transitions", {}),
-        inspector.call("phase_heatmap", {"metric": "duration"}),
-        inspector.call("get_skill_dependencies", {"skill_name": "lint"}),
-        inspector.call("detect_anomalies", {"time_window_hours": 12}),
-        inspector.call("get_skill_trend", {"skill_name": "lint"}),
-        inspector.call("hourly_metrics", {"hours": 3}),
-        inspector.call("get_real_time_metrics", {"limit": 5}),
-        inspector.call("recent_sessions", {}),
-        inspector.call("get_community_baselines", {"user_id": "ann"}),
-        inspector.call("get_collaborative_recommendations", {"user_id": "ann"}),
     ]
-    for code, result in answers:
-        assert code == 0
-        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
+    check(answers)
     assert answers[3][1]["structuredContent"]["total_invocations"] == 2
     exported = json.loads(Path(answers[6][1]["structuredContent"]["path"]).read_text())
     assert len(exported["invocations"]) == 2
     names = [skill["name"] for skill in answers[8][1]["structuredContent"]["skills"]]
     assert names == ["k", "lint"]
+
+
+@pytest.mark.slow
+def test_inspector_calls_every_report(server: ServerProcess, tmp_path: Path) -> None:
+    """Over HTTP alone: over standard input and output each call starts a server of its own."""
+    inspector = over_http(server, tmp_path)
+    check(
+        [
+            inspector.call("skill_effectiveness", {"session_id": "s"}),
+            inspector.call("workflow_bottlenecks", {"days": 1}),
+            inspector.call("workflow_report", {"format": "json"}),
+            inspector.call("phase_transitions", {}),
+            inspector.call("phase_heatmap", {"metric": "duration"}),
+            inspector.call("get_skill_dependencies", {"skill_name": "lint"}),
+            inspector.call("detect_anomalies", {"time_window_hours": 12}),
+            inspector.call("get_skill_trend", {"skill_name": "lint"}),
+            inspector.call("hourly_metrics", {"hours": 3}),
+            inspector.call("get_real_time_metrics", {"limit": 5}),
+            inspector.call("recent_sessions", {}),
+            inspector.call("get_community_baselines", {"user_id": "ann"}),
+            inspector.call("get_collaborative_recommendations", {"user_id": "ann"}),
+        ]
+    )
+
+
+def check(answers: list[tuple[int, dict[str, Any]]]) -> None:
+    """Each is an answer, and its text says what its structured content says."""
+    for code, result in answers:
+        assert code == 0
+        assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
 
 
 @pytest.mark.slow
