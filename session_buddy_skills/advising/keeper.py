@@ -11,7 +11,7 @@ from functools import partial
 from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
-from session_buddy_skills.advising.threads import in_thread
+from session_buddy_skills.advising.threads import in_background
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.evidence_store import EvidenceReader, EvidenceStore
@@ -92,7 +92,7 @@ class Keeper:
 
                 # Between two commits, so that every write is either in what is read or observed.
                 await self._read(await self._invocations.writer.between(begin), knowledge)
-            await in_thread(knowledge.fit_documents)
+            await in_background(knowledge.fit_documents)
             read = True
         finally:
             if not read:
@@ -107,7 +107,7 @@ class Keeper:
         if self._catalog_changes != self._catalog_taken_in:
             changes = self._catalog_changes
             rows = await self._store.fetch("evidence_skills")
-            await in_thread(lambda: self.knowledge.describe(rows))
+            await in_background(lambda: self.knowledge.describe(rows))
             self._catalog_taken_in = changes
             self._next_fit = 0.0
             return True
@@ -115,7 +115,7 @@ class Keeper:
             return False
         events = self._events[:EVENTS_AT_ONCE]
         found = await self._requests_of(events)
-        await in_thread(lambda: self._apply(events, found))
+        await in_background(lambda: self._apply(events, found))
         del self._events[: len(events)]
         return True
 
@@ -140,7 +140,7 @@ class Keeper:
         if version == self._fitted_version or time.monotonic() < self._next_fit:
             return False
         start = time.monotonic()
-        await in_thread(self.knowledge.fit_documents)
+        await in_background(self.knowledge.fit_documents)
         self._fitted_version = version
         self._next_fit = time.monotonic() + PAUSES_PER_READ / 4 * (time.monotonic() - start)
         return True
@@ -148,7 +148,7 @@ class Keeper:
     async def _read(self, reader: EvidenceReader, knowledge: Knowledge) -> None:
         uses = knowledge.uses
         rows = await reader.rows("evidence_skills")
-        await in_thread(lambda: knowledge.describe(rows))
+        await in_background(lambda: knowledge.describe(rows))
         for row in await reader.rows("evidence_tallies"):
             uses.count(
                 uses.skill(row["skill_name"]),
@@ -161,7 +161,7 @@ class Keeper:
         for row in await reader.rows("evidence_durations"):
             uses.durations[uses.skill(row["skill_name"])].extend(row["durations"])
         async for rows in reader.pairs(TEXT_CHARS):
-            await in_thread(partial(_relate, knowledge, rows))
+            await in_background(partial(_relate, knowledge, rows))
         for row in await reader.rows("evidence_passed_over"):
             text, skill = knowledge.number_of(row["query_id"]), uses.numbers.get(row["skill_name"])
             if text is not None and skill is not None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Description, Knowledge
 from session_buddy_skills.advising.neighbours import Finder
-from session_buddy_skills.advising.threads import in_thread
+from session_buddy_skills.advising.threads import in_background
 from session_buddy_skills.embeddings.embedder import Embedder, Vectors
 from session_buddy_skills.errors import StorageError
 from session_buddy_skills.recommend.gate import BACKGROUND
@@ -85,7 +85,7 @@ class LiveModel:
             EmbedderError: the model does not give what it should, or what is kept is not of it.
             StorageError: they cannot be read.
         """
-        background = await in_thread(lambda: self.embedder.embed(BACKGROUND))
+        background = await in_background(lambda: self.embedder.embed(BACKGROUND))
         self.space = Space(self.embedder.dimensions, background)
         self.finder = Finder(self._settings, self._store, self.embedder, self.space, self.knowledge)
         # A copy, since others are added in a thread.
@@ -94,7 +94,7 @@ class LiveModel:
         async for ids, vectors in self._store.embeddings(
             self.embedder.model, self.embedder.dimensions
         ):
-            await in_thread(partial(self._add, ids, vectors))
+            await in_background(partial(self._add, ids, vectors))
             # Copies, since a row would keep all of them.
             self._loaded |= {one: vectors[n].copy() for n, one in enumerate(ids) if one in wanted}
         self._number()
@@ -162,13 +162,13 @@ class LiveModel:
         for start in range(0, len(texts), size):
             await _let_pass(may_go_on)
             some = texts[start : start + size]
-            made.append(await in_thread(partial(self.embedder.embed, some)))
+            made.append(await in_background(partial(self.embedder.embed, some)))
         await self._until_kept()
         if made:
             vectors = np.concatenate(made)
             self._unkept = (ids, vectors)
             self._keep()
-            await in_thread(partial(self._add, ids, vectors))
+            await in_background(partial(self._add, ids, vectors))
         for _ in range(count):
             self._missing.popleft()
 
@@ -204,7 +204,7 @@ class LiveModel:
         whole = np.stack([vectors[one.text or one.name] for one in changed])
         names = np.stack([vectors[one.name] for one in changed])
         skills = [one.skill for one in changed]
-        await in_thread(lambda: self.space.describe(skills, whole, names))
+        await in_background(lambda: self.space.describe(skills, whole, names))
         self._described.update({one.skill: one for one in changed})
         self._next_fit = 0.0
         return True
@@ -223,7 +223,7 @@ class LiveModel:
         for start in range(0, len(missing), size):
             await _let_pass(may_go_on)
             some = missing[start : start + size]
-            made = await in_thread(partial(self.embedder.embed, some))
+            made = await in_background(partial(self.embedder.embed, some))
             keys = [ids[text] for text in some]
             await self._store.keep_embeddings(keys, self.embedder.model, made)
             found |= dict(zip(some, made, strict=True))
@@ -241,7 +241,7 @@ class LiveModel:
         if not grown and time.monotonic() < self._next_fit:
             return False
         start = time.monotonic()
-        await in_thread(self._fit_all)
+        await in_background(self._fit_all)
         self._fitted_to = extent
         self._next_fit = time.monotonic() + PAUSES_PER_FIT * (time.monotonic() - start)
         return True

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from session_buddy_skills.advising.knowledge import Knowledge
 from session_buddy_skills.advising.memory import give_back
-from session_buddy_skills.advising.threads import in_thread
+from session_buddy_skills.advising.threads import in_background, in_thread
 from session_buddy_skills.embeddings.embedder import Embedder, Vectors
 from session_buddy_skills.errors import StorageError
 from session_buddy_skills.recommend.space import Neighbours, Space
@@ -91,18 +91,18 @@ class Finder:
             return self._extend_in_database(rows)
         if self._index is None:
             self._index = VectorIndex(self._embedder.dimensions, self._path)
-            await in_thread(self._index.load)
+            await in_background(self._index.load)
             self._saved = len(self._index)
         stop = min(rows, self._indexed + ADDED_AT_ONCE)
         try:
-            await in_thread(lambda: self._add(stop))
+            await in_background(lambda: self._add(stop))
         except StorageError as error:
             logger.error("requests from the %d. on are found by scanning: %s", self._indexed, error)
             self._index_from = sys.maxsize
             return False
         if self._indexed == rows and rows > SAVED_AFTER_GROWTH * self._saved:
             await self.save()
-            await in_thread(give_back)
+            await in_background(give_back)
         return True
 
     async def prepare(self) -> None:
@@ -122,7 +122,7 @@ class Finder:
     async def save(self) -> None:
         """Keep the index, where there is one that is not kept as it is."""
         if self._index is not None and len(self._index) > self._saved:
-            await in_thread(self._index.save)
+            await in_background(self._index.save)
             self._saved = len(self._index)
 
     def _extend_in_database(self, rows: int) -> bool:

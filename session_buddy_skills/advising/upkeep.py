@@ -13,7 +13,7 @@ from session_buddy_skills.advising.knowledge import Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.log import RecommendationLog
 from session_buddy_skills.advising.memory import give_back, keep_large_apart
-from session_buddy_skills.advising.threads import in_thread
+from session_buddy_skills.advising.threads import in_background
 from session_buddy_skills.embeddings.choosing import Choice, choices
 from session_buddy_skills.errors import EmbedderError, SkillsError, StorageError
 from session_buddy_skills.results import EmbeddingHealth
@@ -199,7 +199,7 @@ class Upkeep:
             self.begun.set()
             if before is not None:
                 await before.close()
-            await in_thread(give_back)
+            await in_background(give_back)
         return did
 
     async def _prepare(self) -> None:

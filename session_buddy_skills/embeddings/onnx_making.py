@@ -6,6 +6,7 @@ A process of its own, since it needs torch, whose half a gigabyte would stay.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from session_buddy_skills.embeddings.onnx import OnnxEmbedder
 from session_buddy_skills.errors import EmbedderError, SkillsError
 
 OPSET = 17
+NICENESS = 10
 LEAST_COSINE = 0.98
 """To the original, for each of the texts below."""
 TEXTS = (
@@ -142,6 +144,9 @@ def _check(original: Any, made: OnnxEmbedder, name: str) -> None:
 def main() -> None:
     """Make what the arguments name; where that fails, one sentence on standard error."""
     folder, target, name = sys.argv[1:]
+    if hasattr(os, "nice"):
+        # The server that waits for it serves meanwhile.
+        os.nice(NICENESS)
     try:
         make(Path(folder), Path(target), name)
     except SkillsError as error:

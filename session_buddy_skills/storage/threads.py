@@ -27,7 +27,7 @@ class Threads:
     def __init__(self, count: int, *, yielding: bool = False) -> None:
         """`yielding` threads, and those that they start, let others go first."""
         self._executor = ThreadPoolExecutor(
-            count, thread_name_prefix="storage", initializer=_yield_to_others if yielding else None
+            count, thread_name_prefix="storage", initializer=yield_to_others if yielding else None
         )
 
     async def run(self, work: Callable[[], T], interrupt: Callable[[], None] | None = None) -> T:
@@ -52,7 +52,8 @@ class Threads:
         self._executor.shutdown(wait=False)
 
 
-def _yield_to_others() -> None:
+def yield_to_others() -> None:
+    """Let other threads go before this one, and those that it starts, where cores are few."""
     # Elsewhere niceness is of the whole process.
     if sys.platform == "linux":
         thread = threading.get_native_id()
