@@ -17,6 +17,7 @@ from scipy.stats import binom
 
 from session_buddy_skills.analytics.anomalies import Observed, Verdict, Window, judge
 from session_buddy_skills.analytics.association import associate
+from session_buddy_skills.analytics.multiplicity import benjamini_hochberg
 from session_buddy_skills.analytics.rates import wilson_interval
 
 Floats = NDArray[np.float64]
@@ -237,6 +238,26 @@ def independent_lift() -> Iterator[Line]:
     yield "  p < 0.05", f"{small:.3f}", small <= 0.07
 
 
+def rare_skills(stores: int) -> Iterator[Line]:
+    """Skills of which the k-th is used in 0.3 / k of the sessions, apart from each other."""
+    for sessions, skills in ((200, 100), (1_000, 200)):
+        chance = np.random.default_rng(sessions)
+        wrong = 0
+        for _ in range(stores):
+            used = (chance.random((sessions, skills)) < 0.3 / np.arange(1, skills + 1)).astype(
+                float
+            )
+            used = used[:, used.any(axis=0)]
+            a, b = np.triu_indices(used.shape[1], 1)
+            both, alone = (used.T @ used)[a, b], used.sum(axis=0)
+            met = both > 0
+            found = associate(both[met], alone[a[met]], alone[b[met]], float(sessions))
+            wrong += bool((benjamini_hochberg(found.p_value, len(a)) < 0.05).any())
+        share = wrong / stores
+        name = f"{skills} rare skills in {sessions} sessions: calls with a false pair"
+        yield name, f"{share:.3f} of {stores}", share <= 0.06
+
+
 def main() -> None:
     """Print the table; exits with 1 if something does not hold."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics", description=__doc__)
@@ -247,6 +268,7 @@ def main() -> None:
         lambda: false_alarms(max(1, options.stores // 20)),
         lambda: drops(options.stores),
         independent_lift,
+        lambda: rare_skills(options.stores),
     ]
     holds = True
     for part in parts:

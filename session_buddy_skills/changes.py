@@ -146,16 +146,22 @@ class TrendAnswer(BaseModel):
             "duration and more use are better. insufficient_data under 3 days or 10 runs."
         )
     )
-    slope: float | None = Field(description="Change per day, in the metric's unit.")
-    slope_low: float | None = Field(description="Lower bound of the slope's 95 % interval.")
-    slope_high: float | None = Field(description="Upper bound of the slope's 95 % interval.")
-    p_value: float | None = Field(description="Of a slope of 0.")
-    start_value: float | None = Field(description="What the line says of the first day.")
-    end_value: float | None = Field(description="What the line says of the last day.")
-    change_percent: float | None = Field(
-        description="From start_value to end_value; null if it starts at 0."
+    slope: float | None = Field(default=None, description="Change per day, in the metric's unit.")
+    slope_low: float | None = Field(
+        default=None, description="Lower bound of the slope's 95 % interval."
     )
-    confidence: float | None = Field(description="1 - p_value.")
+    slope_high: float | None = Field(
+        default=None, description="Upper bound of the slope's 95 % interval."
+    )
+    p_value: float | None = Field(default=None, description="Of a slope of 0.")
+    start_value: float | None = Field(
+        default=None, description="What the line says of the first day."
+    )
+    end_value: float | None = Field(default=None, description="What the line says of the last day.")
+    change_percent: float | None = Field(
+        default=None, description="From start_value to end_value; null if it starts at 0."
+    )
+    confidence: float | None = Field(default=None, description="1 - p_value.")
     n: int = Field(description="Runs in all.")
     values: list[DayValue]
     reason: NoAnswer | Literal["no_such_skill"] | None = Field(

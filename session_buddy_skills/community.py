@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from session_buddy_skills.fields import Name, OptionalName
-from session_buddy_skills.models import Question
 from session_buddy_skills.results import Rate
-from session_buddy_skills.workflow import WHY_EMPTY, Days, NoAnswer, ScopedRequest
+from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, ScopedRequest, SpanRequest
 
 Lift = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Listed = Annotated[int, Field(strict=True, ge=1, le=1_000)]
@@ -68,15 +67,13 @@ class DependenciesAnswer(BaseModel):
     reason: NoAnswer | Literal["no_such_skill"] | None = Field(default=None, description=WHY_EMPTY)
 
 
-class BaselinesRequest(Question):
+class BaselinesRequest(SpanRequest):
     """A question about how skills do over all users."""
 
     user_id: OptionalName = Field(
         default=None, description="Also tell how far this user differs from the others."
     )
     skill_name: OptionalName = Field(default=None, description="One skill. Default: all of them.")
-    project: OptionalName = Field(default=None, description="One project alone.")
-    days: Days | None = Field(default=None, description="The last so many days. Default: all.")
 
 
 class Difference(BaseModel):
@@ -124,13 +121,11 @@ class BaselinesAnswer(BaseModel):
     reason: NoAnswer | Literal["no_such_skill"] | None = Field(default=None, description=WHY_EMPTY)
 
 
-class CollaborativeRequest(Question):
+class CollaborativeRequest(SpanRequest):
     """A question about skills that a user may not know."""
 
     user_id: Name = Field(description="The user.")
     limit: Listed = Field(default=5, description="Most skills to tell of.")
-    project: OptionalName = Field(default=None, description="One project alone.")
-    days: Days | None = Field(default=None, description="The last so many days. Default: all.")
 
 
 class CollaborativeItem(BaseModel):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from session_buddy_skills.community import (
 )
 from session_buddy_skills.reports import rate
 from session_buddy_skills.storage.store import InvocationStore
-from session_buddy_skills.workflow_reports import rows_of, why_empty
+from session_buddy_skills.workflow_reports import rows_of, span, why_empty
 
 Row = dict[str, Any]
 HashUser = Callable[[str], str]
@@ -39,7 +38,7 @@ class UserReports:
     async def baselines(self, request: BaselinesRequest) -> BaselinesAnswer:
         """How each skill does over all users; with a `reason` if there is nothing to tell."""
         user = self._hash_user(request.user_id) if request.user_id else None
-        parameters = _scope(request) | {"user": user}
+        parameters = span(request) | {"user": user}
         rows, anything = await rows_of(self._store, "baselines", parameters)
         found = baselines(rows, of_user=user is not None)
         if request.skill_name is not None:
@@ -53,7 +52,7 @@ class UserReports:
     async def collaborative(self, request: CollaborativeRequest) -> CollaborativeAnswer:
         """Skills that the user has not used; with a `reason` if there are none."""
         user = self._hash_user(request.user_id)
-        rows, anything = await rows_of(self._store, "skills_of_users", _scope(request))
+        rows, anything = await rows_of(self._store, "skills_of_users", span(request))
         found = await to_thread.run_sync(collaborative, rows, user)
         reason = why_empty(found, anything, "below_threshold" if rows else "nothing_in_scope")
         return CollaborativeAnswer(recommendations=found[: request.limit], reason=reason)
@@ -133,8 +132,3 @@ def _difference(row: Row) -> Difference | None:
     low, high = newcombe_interval(completed, n, others, others_n)
     value = completed / n - others / others_n
     return Difference(value=value, low=low, high=high, n=n, others_n=others_n)
-
-
-def _scope(request: BaselinesRequest | CollaborativeRequest) -> Row:
-    since = None if request.days is None else datetime.now(UTC) - timedelta(days=request.days)
-    return {"project": request.project, "since": since, "until": None}

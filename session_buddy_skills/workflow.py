@@ -26,10 +26,9 @@ WHY_EMPTY = (
 )
 
 
-class ScopedRequest(Question):
+class SpanRequest(Question):
     """A question about a part of the record; all of it by default."""
 
-    session_id: OptionalName = Field(default=None, description="One session alone.")
     project: OptionalName = Field(default=None, description="One project alone.")
     since: Instant | None = Field(
         default=None, description="Started at this time or later, ISO 8601 with offset."
@@ -48,6 +47,12 @@ class ScopedRequest(Question):
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise contradiction("since must lie before until")
         return self
+
+
+class ScopedRequest(SpanRequest):
+    """A question about a part of the record, which may be one session."""
+
+    session_id: OptionalName = Field(default=None, description="One session alone.")
 
 
 class EffectivenessRequest(ScopedRequest):

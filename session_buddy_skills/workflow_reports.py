@@ -23,6 +23,7 @@ from session_buddy_skills.workflow import (
     ReportAnswer,
     ReportRequest,
     ScopedRequest,
+    SpanRequest,
     TransitionsAnswer,
     TransitionsRequest,
     WorkflowFindings,
@@ -120,15 +121,15 @@ async def rows_of(store: InvocationStore, query: str, parameters: Row) -> tuple[
 
 def scope(request: ScopedRequest) -> Row:
     """The parameters of a query that say which part of the record is asked about."""
+    return span(request) | {"session_id": request.session_id}
+
+
+def span(request: SpanRequest) -> Row:
+    """The same, of a query that knows no sessions."""
     since = request.since
     if request.days is not None:
         since = datetime.now(UTC) - timedelta(days=request.days)
-    return {
-        "session_id": request.session_id,
-        "project": request.project,
-        "since": since,
-        "until": request.until,
-    }
+    return {"project": request.project, "since": since, "until": request.until}
 
 
 def why_empty(found: Sequence[object], anything: bool, reason: NoAnswer) -> NoAnswer | None:

@@ -38,6 +38,7 @@ LEVELS = {
     "community_reports": 2,
     "user_reports": 2,
     "activity_reports": 2,
+    "change_findings": 2,
     "change_reports": 2,
     "analyses": 2,
     "exporting": 2,

@@ -266,13 +266,23 @@ async def _check_windows(
         expected = [
             sum(
                 now - (place + 1) * timedelta(hours=window)
-                < use["invoked_at"]
-                <= now - place * timedelta(hours=window)
+                <= use["invoked_at"]
+                < now - place * timedelta(hours=window)
                 for use in own
             )
             for place in range(1, baseline // window + 1)
         ]
         assert one.buckets.tolist() == (expected if older else [])
+
+
+async def test_a_use_at_the_split_is_recent_in_every_count(service: Service) -> None:
+    now = EPOCH + timedelta(hours=15)
+    at_split = {"session_id": "s", "skill_name": "k", "invoked_at": now - timedelta(hours=5)}
+    older = at_split | {"invoked_at": now - timedelta(hours=20)}
+    await record(service, [one | {"outcome": "completed"} for one in (at_split, older)])
+    request = checked(AnomaliesRequest, time_window_hours=5.0, baseline_hours=10.0)
+    [found], _ = await service.analyses.changes.observed(request, now)
+    assert (found.count, found.recent.decided, found.buckets.tolist()) == (1, 1, [0, 0])
 
 
 async def test_an_empty_answer_says_why(service: Service) -> None:

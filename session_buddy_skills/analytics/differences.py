@@ -19,9 +19,9 @@ def newcombe_interval(successes: int, n: int, others: int, other_n: int) -> tupl
     Raises:
         ValueError: a count is not between 0 and its n, or an n is below 1.
     """
-    p, q = successes / n, others / other_n
     low, high = wilson_interval(successes, n)
     other_low, other_high = wilson_interval(others, other_n)
+    p, q = successes / n, others / other_n
     return (
         p - q - sqrt((p - low) ** 2 + (other_high - q) ** 2),
         p - q + sqrt((high - p) ** 2 + (q - other_low) ** 2),

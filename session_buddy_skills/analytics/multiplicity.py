@@ -12,8 +12,7 @@ def benjamini_hochberg(p_values: Floats, tests: int | None = None) -> Floats:
     """(m,) of adjusted p-values: rejecting those up to q keeps the share of false ones below q.
 
     `tests` counts those as well that are left out here, since their p-value is 1. The adjusted
-    value of the i-th smallest is the least of tests · p(j) / j over
-    j >= i.
+    value of the i-th smallest is the least of tests · p(j) / j over j >= i.
 
     Source: Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", Journal of the
     Royal Statistical Society B 57 (1995).

@@ -44,12 +44,12 @@ WHERE
 GROUP BY 1, 2, 3;
 
 -- name: uses_by_window
--- Uses per skill in windows of equal length, counted back from the end: 0 is the recent one.
+-- Uses per skill in windows of equal length, counted back: 0 is the recent one, from its split on.
 SELECT
     skill_name,
     CAST(
-        floor(
-            EXTRACT(EPOCH FROM CAST($until AS TIMESTAMPTZ) - invoked_at)
+        -floor(
+            EXTRACT(EPOCH FROM invoked_at - CAST($split AS TIMESTAMPTZ))
             / CAST($window_seconds AS DOUBLE PRECISION)
         ) AS INTEGER
     ) AS place,
