@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from benchmarks.ab_statistics import ab_tests
 from session_buddy_skills.analytics.anomalies import Observed, Verdict, Window, judge
 from session_buddy_skills.analytics.association import associate
 from session_buddy_skills.analytics.multiplicity import benjamini_hochberg
@@ -269,6 +270,7 @@ def main() -> None:
         lambda: drops(options.stores),
         independent_lift,
         lambda: rare_skills(options.stores),
+        lambda: ab_tests(5 * options.stores),
     ]
     holds = True
     for part in parts:

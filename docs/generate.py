@@ -8,22 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from session_buddy_skills import settings
+from session_buddy_skills.app import TOOLS
 from session_buddy_skills.settings import PREFIX, Settings
-from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
-from session_buddy_skills.tools.catalog import CATALOG_TOOLS
-from session_buddy_skills.tools.reading import READING_TOOLS
-from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
-from session_buddy_skills.tools.recording import RECORDING_TOOLS
 from session_buddy_skills.tools.service_tool import ServiceTool
 
 DOCS = Path(__file__).parent
-ALL_TOOLS = (
-    *RECORDING_TOOLS,
-    *READING_TOOLS,
-    *ANALYSING_TOOLS,
-    *CATALOG_TOOLS,
-    *RECOMMENDING_TOOLS,
-)
 Schema = dict[str, Any]
 
 TOOLS_HEAD = """\
@@ -125,7 +114,7 @@ def pages() -> dict[str, str]:
 def tools_page() -> str:
     """Every tool with its arguments and its answer."""
     parts = [TOOLS_HEAD]
-    for tool in ALL_TOOLS:
+    for tool in TOOLS:
         parts.append("\n".join(tool_lines(tool)))
     return "\n".join(parts) + "\n"
 

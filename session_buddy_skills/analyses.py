@@ -10,6 +10,7 @@ from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.workflow_reports import WorkflowReports
 
 if TYPE_CHECKING:
+    from session_buddy_skills.ab_testing import AbTesting
     from session_buddy_skills.activity_reports import ActivityReports
     from session_buddy_skills.change_reports import ChangeReports
     from session_buddy_skills.community_reports import CommunityReports
@@ -56,3 +57,10 @@ class Analyses:
         from session_buddy_skills.user_reports import UserReports
 
         return UserReports(self._store, self._hash_user)
+
+    @cached_property
+    def ab_tests(self) -> AbTesting:
+        """A/B tests of strategies."""
+        from session_buddy_skills.ab_testing import AbTesting
+
+        return AbTesting(self._store.database, self._hash_user)

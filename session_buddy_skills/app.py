@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.tools.ab_testing import AB_TESTING_TOOLS
 from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS
 from session_buddy_skills.tools.reading import READING_TOOLS
@@ -24,6 +25,15 @@ INSTRUCTIONS = (
     "Records every use of a skill and answers from the record. Call track_invocation when a skill "
     "starts and complete_invocation when it ends; skill_metrics and session_summary tell what "
     "happened."
+)
+
+TOOLS = (
+    *RECORDING_TOOLS,
+    *READING_TOOLS,
+    *ANALYSING_TOOLS,
+    *AB_TESTING_TOOLS,
+    *CATALOG_TOOLS,
+    *RECOMMENDING_TOOLS,
 )
 
 
@@ -44,13 +54,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
         version=version("session-buddy-skills"),
         lifespan=lifespan,
         mask_error_details=True,
-        tools=[
-            *RECORDING_TOOLS,
-            *READING_TOOLS,
-            *ANALYSING_TOOLS,
-            *CATALOG_TOOLS,
-            *RECOMMENDING_TOOLS,
-        ],
+        tools=TOOLS,
     )
     for resource in RESOURCES:
         mcp.add_resource(resource)

@@ -24,6 +24,12 @@ NAMES = {
     "get_skill_dependencies",
     "detect_anomalies",
     "acknowledge_anomaly",
+    "create_ab_test",
+    "list_ab_tests",
+    "assign_ab_test",
+    "record_ab_test_outcome",
+    "analyze_ab_test",
+    "stop_ab_test",
     "get_skill_trend",
     "hourly_metrics",
     "get_real_time_metrics",
@@ -138,6 +144,24 @@ def test_inspector_calls_every_report(server: ServerProcess, tmp_path: Path) -> 
             inspector.call("get_collaborative_recommendations", {"user_id": "ann"}),
         ]
     )
+
+
+@pytest.mark.slow
+def test_inspector_runs_an_ab_test(server: ServerProcess, tmp_path: Path) -> None:
+    inspector = over_http(server, tmp_path)
+    test, user = {"test_name": "ranking"}, {"test_name": "ranking", "user_id": "ann"}
+    strategies = {"control_strategy": "semantic", "treatment_strategy": "collaborative"}
+    answers = [
+        inspector.call("create_ab_test", test | strategies),
+        inspector.call("assign_ab_test", user),
+        inspector.call("record_ab_test_outcome", user | {"outcome": "completed"}),
+        inspector.call("analyze_ab_test", test),
+        inspector.call("stop_ab_test", test),
+        inspector.call("list_ab_tests", {}),
+    ]
+    check(answers)
+    assert answers[1][1]["structuredContent"]["strategy"] == "collaborative"
+    assert answers[3][1]["structuredContent"]["treatment"]["completion_rate"]["n"] == 1
 
 
 def check(answers: list[tuple[int, dict[str, Any]]]) -> None:

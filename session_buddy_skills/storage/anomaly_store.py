@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from session_buddy_skills.errors import ConnectionLostError
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.retrying import write_among_others
+from session_buddy_skills.storage.retrying import write_repeatably
 
-T = TypeVar("T")
 Key = tuple[str, str]
 """A skill, and the type of anomaly: of each there is one open episode at most of what is asked."""
 
@@ -72,7 +70,7 @@ class AnomalyStore:
             after = await connection.fetch("open_anomalies", asdict(asked))
             return after, [row | {"resolved_at": now} for row in ended]
 
-        return await self._write(work)
+        return await write_repeatably(self._database, work)
 
     async def acknowledge(self, anomaly_id: UUID, note: str | None, now: datetime) -> Row | None:
         """That somebody knows of an episode; None if there is no such."""
@@ -82,13 +80,5 @@ class AnomalyStore:
             await connection.execute("acknowledge_anomaly", parameters)
             return await connection.fetch("anomaly", {"anomaly_id": anomaly_id})
 
-        rows = await self._write(work)
+        rows = await write_repeatably(self._database, work)
         return rows[0] if rows else None
-
-    async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        try:
-            done, _ = await write_among_others(self._database, work)
-        except ConnectionLostError:
-            # The same once more leads to the same episodes.
-            done, _ = await write_among_others(self._database, work)
-        return done

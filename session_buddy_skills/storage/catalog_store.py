@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 
 from session_buddy_skills.catalog import Skill
-from session_buddy_skills.errors import ConnectionLostError
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.retrying import read, write_among_others
+from session_buddy_skills.storage.retrying import read, write_repeatably
 
 
 @dataclass(slots=True)
@@ -98,12 +97,7 @@ class CatalogStore:
                 await connection.execute("update_skill", asdict(skill) | {"now": now})
             return changes
 
-        try:
-            changes, _ = await write_among_others(self._database, work)
-        except ConnectionLostError:
-            # The same once more leads to the same catalog.
-            changes, _ = await write_among_others(self._database, work)
-        return changes
+        return await write_repeatably(self._database, work)
 
     async def skills(self, source: str | None) -> list[Row]:
         """Rows of `skill_catalog`, by name."""

@@ -55,3 +55,13 @@ async def write_among_others(database: Database, work: Work[T]) -> tuple[T, floa
                 raise
             # Of two that keep meeting, one comes first.
             await asyncio.sleep(SystemRandom().uniform(0, LONGEST_PAUSE_SECONDS))
+
+
+async def write_repeatably(database: Database, work: Work[T]) -> T:
+    """Likewise, of work that may be done twice without harm: again if the connection breaks."""
+    try:
+        done, _ = await write_among_others(database, work)
+    except ConnectionLostError as lost:
+        logger.info("writing again: %s", lost)
+        done, _ = await write_among_others(database, work)
+    return done

@@ -1,0 +1,3 @@
+DROP TABLE ab_test_outcomes;
+DROP TABLE ab_test_assignments;
+DROP TABLE ab_test_configs;
