@@ -84,6 +84,17 @@ class Service:
         """Where the database is, without what a password may be in."""
         return self._database.location
 
+    @property
+    def recommender(self) -> Recommender:
+        """What recommends.
+
+        Raises:
+            SettingsError: this service was opened without.
+        """
+        if self._recommender is None:
+            raise SettingsError("this service was opened without recommendations.")
+        return self._recommender
+
     async def track_invocation(self, request: TrackRequest) -> Receipt:
         """Record that a use of a skill has started; it is on disk when this answers.
 
@@ -170,15 +181,15 @@ class Service:
 
     async def recommend_skills(self, request: RecommendRequest) -> Recommendations:
         """The skills that fit a request, best first; with a `reason` if there are none."""
-        return await self._recommending().recommend(request)
+        return await self.recommender.recommend(request)
 
     async def similar_skills(self, request: SimilarRequest) -> SimilarSkills:
         """The skills that are like one, most alike first; with a `reason` if there are none."""
-        return await self._recommending().similar(request)
+        return await self.recommender.similar(request)
 
     async def get_workflow_recommendations(self, request: NextRequest) -> Recommendations:
         """What usually comes next and works, after what a session did last."""
-        return await self._recommending().next_steps(request)
+        return await self.recommender.next_steps(request)
 
     async def export_metrics(self, path: Path) -> Export:
         """Write everything recorded to a JSON file in an allowed folder, as one consistent state.
@@ -239,11 +250,6 @@ class Service:
     def _observe(self, written: Sequence[Written]) -> None:
         if self._recommender is not None:
             self._recommender.upkeep.keeper.observe(written)
-
-    def _recommending(self) -> Recommender:
-        if self._recommender is None:
-            raise SettingsError("this service was opened without recommendations.")
-        return self._recommender
 
     async def _shown(self, requests: Sequence[TrackRequest]) -> Shown:
         """What was shown by the recommendations that these requests follow."""

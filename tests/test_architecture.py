@@ -25,6 +25,7 @@ LEVELS = {
     "activity": 0,
     "changes": 0,
     "ab_tests": 0,
+    "clusters": 0,
     "rendering": 1,
     "terminal": 2,
     "analytics": 1,

@@ -252,6 +252,7 @@ CASES: list[Case] = [
      "duration_seconds must be at least 0, not -1."),
     ("analyze_ab_test", {"test_name": 5}, "test_name must be text, not 5."),
     ("stop_ab_test", {"test_name": "t"}, 'no A/B test "t" is known; create_ab_test makes one.'),
+    ("skill_clusters", {"skill_name": 5}, "skill_name must be text, not 5."),
     ("health_check", {"verbose": True}, "verbose is not known here."),
     ("export_metrics", {}, "path is required."),
     ("export_metrics", {"path": ""}, 'path must not be empty, not "".'),

@@ -30,6 +30,7 @@ NAMES = {
     "record_ab_test_outcome",
     "analyze_ab_test",
     "stop_ab_test",
+    "skill_clusters",
     "get_skill_trend",
     "hourly_metrics",
     "get_real_time_metrics",
@@ -142,6 +143,7 @@ def test_inspector_calls_every_report(server: ServerProcess, tmp_path: Path) -> 
             inspector.call("recent_sessions", {}),
             inspector.call("get_community_baselines", {"user_id": "ann"}),
             inspector.call("get_collaborative_recommendations", {"user_id": "ann"}),
+            inspector.call("skill_clusters", {}),
         ]
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from uuid_utils.compat import uuid7
 
+from session_buddy_skills.advising.clustering import Clustering
 from session_buddy_skills.advising.explaining import (
     Context,
     Nearest,
@@ -63,6 +64,7 @@ class Recommender:
         self.upkeep = Upkeep(settings, store, invocations)
         self._hash_user = hash_user
         self._steps = Steps(store)
+        self.clustering = Clustering(self.upkeep, store.database)
 
     async def recommend(self, request: RecommendRequest) -> Recommendations:
         """The skills that fit a request, best first."""

@@ -10,6 +10,7 @@ from threading import Lock
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Scores = NDArray[np.float32]
 
@@ -46,20 +47,21 @@ class LexicalIndex:
             scores += np.bincount(documents, parts, minlength=skills)[:skills].astype(np.float32)
         return scores
 
+    def matrix(self, skills: int) -> csr_array:
+        """(K, T) of the weight of each term in each of so many skills' documents."""
+        if self.weights is None:
+            return csr_array((skills, self.known_terms), dtype=np.float32)
+        weights = self.weights.scores
+        shape = (self.known_terms, max(skills, int(weights["indices"].max(initial=-1)) + 1))
+        terms = csr_array((weights["data"], weights["indices"], weights["indptr"]), shape)
+        return csr_array(terms.T)[:skills]
+
     def cosines(self, skill: int, skills: int) -> Scores:
         """(K,) of the cosine of one skill's document with each other's, over BM25 weights."""
-        cosines = np.zeros(skills, np.float32)
-        if self.weights is None:
-            return cosines
-        weights = self.weights.scores
-        data, documents = weights["data"], weights["indices"]
-        terms = np.repeat(np.arange(len(weights["indptr"]) - 1), np.diff(weights["indptr"]))
-        own = np.zeros(self.known_terms, np.float32)
-        mine = documents == skill
-        own[terms[mine]] = data[mine]
-        products = np.bincount(documents, data * own[terms], minlength=skills)
-        lengths = np.sqrt(np.bincount(documents, data**2, minlength=skills))
-        found: Scores = (products / np.maximum(lengths * np.linalg.norm(own), 1e-9)).astype("f4")
+        matrix = self.matrix(skills)
+        lengths = np.sqrt(matrix.multiply(matrix).sum(axis=1))
+        products = (matrix @ matrix[[skill]].T).toarray()[:, 0]
+        found: Scores = (products / np.maximum(lengths * lengths[skill], 1e-9)).astype("f4")
         return found
 
 

@@ -199,6 +199,8 @@ def _named(path: Path, message: str) -> StorageError:
         )
     if "Could not set lock" in message:
         return DatabaseHeldError(f"the database {path} is held by another process.")
+    if "configuration has been locked" in message:
+        return DatabaseHeldError(f"the database {path} is open in this process already.")
     if "Is a directory" in message:
         return NotADatabaseError(f"{path} is a folder, not a database; choose a file.")
     if "not a valid DuckDB database" in message:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from session_buddy_skills.errors import ConnectionLostError, EmbedderError
+from session_buddy_skills.errors import EmbedderError
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.retrying import read, write_among_others
+from session_buddy_skills.storage.retrying import read, write_repeatably
 
 Vectors = NDArray[np.float32]
 ROWS_PER_READ = 5_000
@@ -74,7 +74,7 @@ class EvidenceStore:
             async def work(connection: Connection, part: slice = part) -> None:
                 await connection.insert_embeddings(ids[part], model, vectors[part])
 
-            await self._write(work)
+            await write_repeatably(self.database, work)
 
     async def keep_recommendations(self, recommendations: Sequence[Row]) -> None:
         """Keep what was recommended."""
@@ -87,7 +87,7 @@ class EvidenceStore:
                 rest = {name: value for name, value in row.items() if name != "query_text"}
                 await connection.execute("insert_recommendation", rest)
 
-        await self._write(work)
+        await write_repeatably(self.database, work)
 
     async def index_embeddings(self, model: str, dimensions: int) -> None:
         """Have PostgreSQL index the vectors of a model, if it does not; takes minutes.
@@ -108,12 +108,6 @@ class EvidenceStore:
             "count": count,
         }
         return [row["text_id"] for row in await self.fetch("nearest_texts", parameters)]
-
-    async def _write(self, work: Callable[[Connection], Awaitable[None]]) -> None:
-        try:
-            await write_among_others(self.database, work)
-        except ConnectionLostError:
-            await write_among_others(self.database, work)
 
 
 def _vectors(rows: Sequence[Row], dimensions: int, model: str) -> Vectors:

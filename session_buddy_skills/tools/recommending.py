@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from session_buddy_skills.clusters import ClustersAnswer, ClustersRequest
 from session_buddy_skills.recommendations import (
     NextRequest,
     Recommendations,
@@ -11,6 +12,11 @@ from session_buddy_skills.recommendations import (
 )
 from session_buddy_skills.service import Service
 from session_buddy_skills.tools.service_tool import service_tool
+
+
+async def _clusters(service: Service, request: ClustersRequest) -> ClustersAnswer:
+    return await service.recommender.clustering.answer(request)
+
 
 RECOMMENDING_TOOLS = (
     service_tool(
@@ -31,6 +37,15 @@ RECOMMENDING_TOOLS = (
         SimilarSkills,
         Service.similar_skills,
         read_only=True,
+    ),
+    service_tool(
+        "skill_clusters",
+        "Groups of skills that are alike, by their descriptions and the requests that they "
+        "completed, each with the words that tell it from the others.",
+        ClustersRequest,
+        ClustersAnswer,
+        _clusters,
+        read_only=False,
     ),
     service_tool(
         "get_workflow_recommendations",

@@ -1,0 +1,2 @@
+DROP TABLE skill_cluster_membership;
+DROP TABLE skill_clusters;
