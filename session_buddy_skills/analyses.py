@@ -12,6 +12,7 @@ from session_buddy_skills.workflow_reports import WorkflowReports
 if TYPE_CHECKING:
     from session_buddy_skills.ab_testing import AbTesting
     from session_buddy_skills.activity_reports import ActivityReports
+    from session_buddy_skills.categorizing import Categorizing
     from session_buddy_skills.change_reports import ChangeReports
     from session_buddy_skills.community_reports import CommunityReports
     from session_buddy_skills.user_reports import UserReports
@@ -64,3 +65,10 @@ class Analyses:
         from session_buddy_skills.ab_testing import AbTesting
 
         return AbTesting(self._store.database, self._hash_user)
+
+    @cached_property
+    def taxonomy(self) -> Categorizing:
+        """Kinds of skills."""
+        from session_buddy_skills.categorizing import Categorizing
+
+        return Categorizing(self._store.database)

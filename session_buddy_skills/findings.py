@@ -38,7 +38,7 @@ def effectiveness(rows: Sequence[Row]) -> list[Effectiveness]:
 
 def phases(rows: Sequence[Row]) -> list[PhaseCounts]:
     """How each phase does, most used first."""
-    found = [PhaseCounts(**_counted(row)) for row in rows]
+    found = [PhaseCounts(stage=row["stage"], **_counted(row)) for row in rows]
     return sorted(found, key=lambda one: (-one.total_invocations, one.workflow_phase))
 
 
@@ -193,6 +193,7 @@ def _bottleneck(row: Row, seconds: float, timed: int) -> Bottleneck:
     slow = slowness(time_share, runs / timed) if runs >= FEWEST_TIMED else 0.0
     score = bottleneck_score(loss.low if loss else 0.0, slow)
     return Bottleneck(
+        stage=row["stage"],
         **_counted(row),
         abandonment_rate=rate(row["abandoned_count"], decided),
         loss_rate=loss,

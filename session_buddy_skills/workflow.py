@@ -10,6 +10,7 @@ from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Instant, OptionalName
 from session_buddy_skills.models import Question
 from session_buddy_skills.results import Duration, Rate
+from session_buddy_skills.taxonomy import Stage
 
 Days = Annotated[float, Field(strict=True, gt=0, le=36_525, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -127,6 +128,8 @@ class OutcomesAndDurations(BaseModel):
 
 class PhaseCounts(OutcomesAndDurations, InPhase):
     """How one phase does."""
+
+    stage: Stage = Field(description="Stage of work that the phase belongs to.")
 
 
 class Effectiveness(OutcomesAndDurations, SkillInPhase):

@@ -30,6 +30,8 @@ NAMES = {
     "record_ab_test_outcome",
     "analyze_ab_test",
     "stop_ab_test",
+    "skill_taxonomy",
+    "edit_taxonomy",
     "skill_clusters",
     "get_skill_trend",
     "hourly_metrics",
@@ -144,6 +146,8 @@ def test_inspector_calls_every_report(server: ServerProcess, tmp_path: Path) -> 
             inspector.call("get_community_baselines", {"user_id": "ann"}),
             inspector.call("get_collaborative_recommendations", {"user_id": "ann"}),
             inspector.call("skill_clusters", {}),
+            inspector.call("edit_taxonomy", {"action": "fill"}),
+            inspector.call("skill_taxonomy", {}),
         ]
     )
 

@@ -12,6 +12,7 @@ import click
 from session_buddy_skills.cli.db import db
 from session_buddy_skills.cli.reports import REPORTS
 from session_buddy_skills.cli.skills import skills
+from session_buddy_skills.cli.taxonomy import taxonomy
 from session_buddy_skills.errors import SkillsError
 
 HELP = """Record every use of an agent's skills, and answer from the record.
@@ -74,6 +75,7 @@ def serve(options: dict[str, object], host: str | None, port: int | None) -> Non
 
 cli.add_command(db)
 cli.add_command(skills)
+cli.add_command(taxonomy)
 for command in REPORTS:
     cli.add_command(command)
 

@@ -26,6 +26,13 @@ GROUP BY skill_name, workflow_phase;
 -- filtered counts, among many half as long again.
 SELECT
     workflow_phase,
+    coalesce(
+        (
+            SELECT stage FROM workflow_stages
+            WHERE workflow_stages.workflow_phase = skill_invocation.workflow_phase
+        ),
+        'other'
+    ) AS stage,
     count(*) AS total_invocations,
     CAST(sum(CAST(outcome = 'completed' AS INTEGER)) AS BIGINT) AS completed_count,
     CAST(sum(CAST(outcome = 'failed' AS INTEGER)) AS BIGINT) AS failed_count,
