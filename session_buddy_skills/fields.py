@@ -21,8 +21,8 @@ LONGEST_SECONDS = 366 * 86_400.0
 """Longest duration of one invocation."""
 
 
-NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
-"""Text without characters of Unicode's category Cc."""
+NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
+"""Text without characters of Unicode's category Cc, and without those that turn text around."""
 
 
 def no_nul(text: str) -> str:

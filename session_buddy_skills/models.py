@@ -225,6 +225,27 @@ class CompleteRequest(_Ending):
 class RecordRequest(_Ending, TrackRequest):
     """A whole invocation: its start and, unless it is still pending, its end."""
 
+    invoked_at: Instant | None = Field(
+        default=None,
+        description=(
+            "When it started, ISO 8601 with offset. Default: duration_seconds before now, or now."
+        ),
+    )
+    duration_seconds: Seconds | None = Field(
+        default=None,
+        description=(
+            "How long it ran, in seconds. Default: from invoked_at to ended_at; not known if that "
+            "is not given."
+        ),
+    )
+    ended_at: Instant | None = Field(
+        default=None,
+        description=(
+            "When it ended, ISO 8601 with offset. Default: duration_seconds after invoked_at; not "
+            "known if that is not given."
+        ),
+    )
+
     @model_validator(mode="after")
     def _end_needs_outcome(self) -> Self:
         if self.resolved_outcome is Outcome.PENDING:

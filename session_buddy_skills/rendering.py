@@ -102,8 +102,8 @@ def workflow_markdown(findings: WorkflowFindings) -> str:
     """The report on workflows."""
     parts = [
         "# Workflow report",
-        f"{findings.total_invocations:,} invocations in {len(findings.phases)} phases. Rates are "
-        "of what completed, failed or was abandoned, with 95 % intervals.",
+        f"{_invocations(findings)} Rates are of what completed, failed or was abandoned, with 95 % "
+        "intervals.",
         "## What works in which phase",
         _phases(findings.phases),
         "## Where work gets stuck",
@@ -116,6 +116,13 @@ def workflow_markdown(findings: WorkflowFindings) -> str:
         _best(findings.best_skills),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _invocations(findings: WorkflowFindings) -> str:
+    told = f"{findings.total_invocations:,} invocations in {len(findings.phases)} phases."
+    if findings.without_phase:
+        told += f" {findings.without_phase:,} more have no phase and are not in this report."
+    return told
 
 
 def _phases(phases: Sequence[PhaseCounts]) -> str:
@@ -181,7 +188,10 @@ def _transitions(transitions: Sequence[Transition], self_loops: Sequence[SelfLoo
 def _best(best: Sequence[BestSkill]) -> str:
     if not best:
         return "No run has completed yet."
-    lines = [f"- {one.workflow_phase}: **{one.skill_name}**. {one.evidence}" for one in best]
+    lines = [
+        f"- {_code(one.workflow_phase)}: **{_code(one.skill_name)}**. {one.evidence}"
+        for one in best
+    ]
     return "\n".join(lines)
 
 
@@ -196,6 +206,12 @@ def _value(metric: str, value: float) -> str:
     if metric == "duration":
         return seconds_text(value)
     return f"{value * 100:.0f}" if metric == "completion_rate" else f"{value:,.0f}"
+
+
+def _code(name: str) -> str:
+    """A name that no Markdown in it can change."""
+    fence = "``" if "`" in name else "`"
+    return f"{fence} {name} {fence}" if "`" in name else f"`{name}`"
 
 
 def _cell(text: str, most: int) -> str:

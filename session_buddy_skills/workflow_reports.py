@@ -101,6 +101,9 @@ def _findings(phases: list[Row], skills: list[Row], pairs: list[Row]) -> Workflo
     transitions, self_loops = findings.steps(pairs)
     return WorkflowFindings(
         total_invocations=sum(row["total_invocations"] for row in phases),
+        without_phase=sum(
+            row["total_invocations"] for row in skills if row["workflow_phase"] is None
+        ),
         phases=findings.phases(phases),
         bottlenecks=findings.bottlenecks(phases),
         transitions=transitions,

@@ -54,6 +54,7 @@ CASES: list[Case] = [
     ),
     start('session_id must not be empty, not "".', session_id=""),
     start("session_id must be text, not 7.", session_id=7),
+    start('skill_name must have no control characters, not "\\u202eba".', skill_name="\u202eba"),
     start('session_id must have no control characters, not "a\\rb".', session_id="a\rb"),
     start('invocation_id must be a UUID, not "7".', invocation_id="7"),
     start("invocation_id must be a UUID, not 7.", invocation_id=7),

@@ -90,15 +90,26 @@ def test_a_server_that_holds_the_database_is_asked(folder: Path) -> None:
 
 
 def test_nothing_to_tell_is_said(tmp_path: Path) -> None:
+    assert run_command(tmp_path, "db", "migrate").returncode == 0
+    unknown = {
+        "skill": "no such skill is recorded; `top` tells which are.",
+        "trend": "no such skill is recorded; `top` tells which are.",
+        "session": "no such session is recorded; `sessions` tells which are.",
+    }
     for name, command in COMMANDS.items():
         told = run_command(tmp_path, *command)
-        assert told.returncode == 0
-        expected = {
-            "skill": "no such skill is recorded\n",
-            "trend": "no such skill is recorded\n",
-            "session": "no such session is recorded\n",
-        }.get(name, "nothing is recorded yet\n")
-        assert told.stdout == expected
+        if name in unknown:
+            assert (told.returncode, told.stdout) == (65, "")
+            assert told.stderr == f"session-buddy-skills: {unknown[name]}\n"
+        else:
+            assert (told.returncode, told.stdout) == (0, "nothing is recorded yet\n")
+
+
+def test_asking_makes_no_database(tmp_path: Path) -> None:
+    told = run_command(tmp_path / "nothing", "report")
+    assert (told.returncode, told.stdout) == (74, "")
+    assert "there is no database" in told.stderr
+    assert not (tmp_path / "nothing").exists()
 
 
 @pytest.mark.parametrize(

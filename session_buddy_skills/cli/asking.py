@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import anyio
 from pydantic import BaseModel
 
-from session_buddy_skills.errors import DatabaseHeldError, InputError
+from session_buddy_skills.errors import DatabaseHeldError, InputError, StorageError
 
 if TYPE_CHECKING:
     from session_buddy_skills.models import Request
@@ -31,18 +31,27 @@ def ask(
     direct: Direct,
     request: type[Request],
     arguments: dict[str, Any],
+    *,
+    reads: bool = True,
 ) -> dict[str, Any]:
     """What the tool answers: `direct` on the database, or the server that holds it.
 
+    What only `reads` does not make a database where there is none.
+
     Raises:
         InputError: an argument is not valid.
-        StorageError: the database cannot be read.
+        StorageError: the database cannot be read, or is not there.
     """
     from session_buddy_skills.models import checked
     from session_buddy_skills.settings import Settings
 
     settings = Settings.load(**options)
     asked = checked(request, **arguments)
+    if reads and settings.engine == "duckdb" and not settings.database_path.exists():
+        raise StorageError(
+            f"there is no database {settings.database_path}; a server makes it when it starts, and "
+            "SESSION_BUDDY_SKILLS_DATABASE or --database names another."
+        )
     try:
         return anyio.run(partial(_ask_database, settings, direct, asked))
     except DatabaseHeldError as held:
@@ -63,13 +72,20 @@ def _ask_server(
     try:
         health = _call(f"{server}/health")
         if health["database"] != str(settings.database_path):
-            raise held  # another server, with another record
+            raise _hinted(held, settings)  # another server, with another record
         return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
     except HTTPError as error:
         answer = error.read().decode(errors="replace")
         raise InputError(f"the server at {server} answered: {answer[:500]}") from error
     except (OSError, ValueError, KeyError) as error:
-        raise held from error
+        raise _hinted(held, settings) from error
+
+
+def _hinted(held: DatabaseHeldError, settings: Settings) -> DatabaseHeldError:
+    return DatabaseHeldError(
+        f"{str(held).rstrip('.')}. If that is its server, it is not on port {settings.port}: set "
+        "SESSION_BUDDY_SKILLS_PORT to its port."
+    )
 
 
 def _call(url: str, body: bytes | None = None) -> dict[str, Any]:

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 import click
 
 from session_buddy_skills.cli.asking import ask
+from session_buddy_skills.errors import InputError
 
 F = TypeVar("F", bound=Callable[..., None])
 NOTHING = {
     "no_history": "nothing is recorded yet",
     "nothing_in_scope": "nothing is recorded in this part",
     "below_threshold": "nothing reaches what was asked for",
-    "no_such_skill": "no such skill is recorded",
-    "no_such_session": "no such session is recorded",
+}
+UNKNOWN = {
+    "no_such_skill": "no such skill is recorded; `top` tells which are.",
+    "no_such_session": "no such session is recorded; `sessions` tells which are.",
 }
 
 as_json = click.option("--json", "as_json", is_flag=True, help="The whole answer, as JSON.")
@@ -36,6 +39,8 @@ def _scope(command: F) -> F:
 def _show(answer: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
     if as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    elif answer.get("reason") in UNKNOWN:
+        raise InputError(UNKNOWN[answer["reason"]])
     elif answer.get("reason") in NOTHING:
         click.echo(NOTHING[answer["reason"]])
     else:

@@ -58,7 +58,14 @@ def scan(
     unreadable = [file for file in found.problems if _may_be_known(file)]
     places = {"scanned": found.scanned, "unreadable": unreadable}
     arguments = {"skills": entries, **places}
-    done = ask(options, "register_skills", Service.register_skills, RegisterRequest, arguments)
+    done = ask(
+        options,
+        "register_skills",
+        Service.register_skills,
+        RegisterRequest,
+        arguments,
+        reads=False,
+    )
     click.echo(
         f"{len(entries)} skills: {done['added']} new, {done['changed']} changed, "
         f"{done['unchanged']} as before; {len(done['removed'])} gone"

@@ -147,7 +147,7 @@ def _edit(
     kind = "modality" if modality else "category"
     stated = {name: value for name, value in fields.items() if value is not None}
     arguments = {"action": action, "kind": kind} | stated
-    return ask(options, "edit_taxonomy", direct, EditTaxonomyRequest, arguments)
+    return ask(options, "edit_taxonomy", direct, EditTaxonomyRequest, arguments, reads=False)
 
 
 def _skills(one: dict[str, Any]) -> str:
