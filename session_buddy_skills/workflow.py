@@ -251,9 +251,7 @@ class WorkflowFindings(BaseModel):
     """What the report rests on."""
 
     total_invocations: int = Field(description="Invocations with a phase in this part.")
-    without_phase: int = Field(
-        description="Invocations without a phase, which are not in it."
-    )
+    without_phase: int = Field(description="Invocations without a phase, which are not in it.")
     phases: list[PhaseCounts] = Field(description="Effectiveness by phase, most used first.")
     bottlenecks: list[Bottleneck]
     transitions: list[Transition]

@@ -223,3 +223,4 @@ def test_a_server_that_holds_the_database_is_asked(tmp_path: Path) -> None:
     for failed in (alone, wrong):
         assert (failed.returncode, failed.stdout) == (75, "")
         assert "is held by another process" in failed.stderr
+        assert "set SESSION_BUDDY_SKILLS_PORT to its port." in failed.stderr
