@@ -19,7 +19,8 @@ from benchmarks.figures import Figure, durations, p50, p99
 from session_buddy_skills.activity import HourlyRequest, RealTimeRequest
 from session_buddy_skills.changes import AnomaliesRequest, TrendRequest
 from session_buddy_skills.community import DependenciesRequest
-from session_buddy_skills.models import TrackRequest, checked
+from session_buddy_skills.models import TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.opening import open_migrated

@@ -11,7 +11,8 @@ from uuid_utils.compat import uuid7
 
 from benchmarks.engines import NewDatabase
 from benchmarks.figures import Figure, durations, p50
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.storage.opening import open_database
 from session_buddy_skills.workflow import BottleneckRequest, EffectivenessRequest

@@ -29,8 +29,9 @@ from benchmarks.figures import Figure, p50, p99
 from benchmarks.recommend import DATA, link_models, ready, uses
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.embeddings.choosing import load_onnx
-from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.models import BatchRequest
 from session_buddy_skills.recommendations import RecommendRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import BATCH_INVOCATIONS, PREFIX, Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore

@@ -7,7 +7,8 @@ import time
 
 from benchmarks.engines import NewDatabase
 from benchmarks.figures import Figure, durations, p50, p99
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 
 CALLERS = 64

@@ -17,7 +17,7 @@ from pydantic import (
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Name, Seconds, blank_is_none, no_nul
-from session_buddy_skills.models import Question
+from session_buddy_skills.requests import Question
 from session_buddy_skills.results import Rate
 
 TestGroup = Literal["control", "treatment"]

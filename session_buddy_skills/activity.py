@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from session_buddy_skills.fields import OptionalName
-from session_buddy_skills.models import Question
+from session_buddy_skills.requests import Question
 from session_buddy_skills.results import Rate
 from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, Shown
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Name, OptionalName, no_nul
-from session_buddy_skills.models import Question
+from session_buddy_skills.requests import Question
 from session_buddy_skills.workflow import WHY_EMPTY, Days, NoAnswer
 
 AnomalyType = Literal[

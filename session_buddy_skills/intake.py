@@ -16,9 +16,9 @@ from session_buddy_skills.models import (
     Invocation,
     Outcome,
     RecordRequest,
-    Request,
     TrackRequest,
 )
+from session_buddy_skills.requests import Request
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.ledger import End, Put, end_times
 from session_buddy_skills.storage.user_key import UserHasher, load_user_key

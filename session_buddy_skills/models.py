@@ -8,21 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from session_buddy_skills.errors import InputError, contradiction
+from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import (
     CLOCK_SKEW,
     Flag,
@@ -35,6 +32,7 @@ from session_buddy_skills.fields import (
     Rating,
     Seconds,
 )
+from session_buddy_skills.requests import Request
 from session_buddy_skills.settings import BATCH_INVOCATIONS
 
 
@@ -52,31 +50,6 @@ END_FIELDS = ("error_type", "follow_up_actions", "duration_seconds", "rating", "
 """The fields, beside the outcome, that an invocation has only once it ended."""
 
 
-class Request(BaseModel):
-    """What a caller sends; unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def stated(self) -> dict[str, Any]:
-        """The fields that the caller gave a value."""
-        values = self.__dict__
-        return {name: values[name] for name in self.model_fields_set if values[name] is not None}
-
-
-class Question(Request):
-    """What is asked of the record; null stands for what is not stated, as some clients send it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_not_stated(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
-        return {
-            name: value for name, value in data.items() if value is not None or name not in optional
-        }
-
-
 ENDED = [outcome.value for outcome in Outcome if outcome is not Outcome.PENDING]
 
 
@@ -84,21 +57,6 @@ def _ended(value: object) -> object:
     if value is not None and value not in ENDED:
         raise PydanticCustomError("ended", f"must be one of {', '.join(ENDED)}")
     return value
-
-
-R = TypeVar("R", bound=Request)
-
-
-def checked(request: type[R], **fields: Any) -> R:
-    """A request of these fields.
-
-    Raises:
-        InputError: a field is not valid; the message says which and what would be.
-    """
-    try:
-        return request.model_validate(fields)
-    except ValidationError as error:
-        raise InputError.from_validation(error) from error
 
 
 class TrackRequest(Request):

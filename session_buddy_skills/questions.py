@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from session_buddy_skills.fields import NO_CONTROL, Name
-from session_buddy_skills.models import Request
+from session_buddy_skills.requests import Request
 
 
 class SessionRequest(Request):

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from session_buddy_skills.fields import Name, OptionalName, blank_is_none, no_nul
-from session_buddy_skills.models import Request
+from session_buddy_skills.requests import Request
 from session_buddy_skills.results import Mode, Rate
 from session_buddy_skills.settings import LIST_ITEMS, RECOMMENDED_SKILLS, REQUEST_CHARS
 

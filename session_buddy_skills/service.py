@@ -25,7 +25,7 @@ from session_buddy_skills.catalog import (
 from session_buddy_skills.errors import SettingsError, StorageError
 from session_buddy_skills.exporting import export_to_file, target_file
 from session_buddy_skills.intake import Intake, Shown
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
 from session_buddy_skills.recommendations import (
     NextRequest,
     Recommendations,
@@ -34,6 +34,7 @@ from session_buddy_skills.recommendations import (
     SimilarSkills,
 )
 from session_buddy_skills.reports import session_report, skill_reports
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import (
     BatchReceipt,
     EmbeddingHealth,

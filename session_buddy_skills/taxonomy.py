@@ -15,7 +15,7 @@ from pydantic import (
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Name, OptionalName, blank_is_none, no_nul
-from session_buddy_skills.models import Question
+from session_buddy_skills.requests import Question
 from session_buddy_skills.settings import LIST_ITEMS
 
 Kind = Literal["category", "modality"]

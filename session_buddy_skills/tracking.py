@@ -9,7 +9,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from session_buddy_skills.errors import InputError, SkillsError
-from session_buddy_skills.models import CompleteRequest, Outcome, TrackRequest, checked
+from session_buddy_skills.models import CompleteRequest, Outcome, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Receipt
 from session_buddy_skills.settings import NAME_CHARS
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Instant, OptionalName
-from session_buddy_skills.models import Question
+from session_buddy_skills.requests import Question
 from session_buddy_skills.results import Duration, Rate
 from session_buddy_skills.taxonomy import Stage
 

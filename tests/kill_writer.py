@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 
 

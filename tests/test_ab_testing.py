@@ -22,7 +22,7 @@ from session_buddy_skills.ab_tests import (
     StopRequest,
 )
 from session_buddy_skills.errors import ConflictError, InputError
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
 from tests.generated import DECIDED, EPOCH, check_rate, run_cases

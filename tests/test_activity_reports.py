@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from session_buddy_skills.activity import HourlyRequest, RealTimeRequest, SessionsRequest
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
 from tests.generated import (

@@ -16,6 +16,7 @@ LEVELS = {
     "settings": 0,
     "fields": 0,
     "models": 0,
+    "requests": 0,
     "results": 0,
     "catalog": 0,
     "questions": 0,

@@ -15,7 +15,8 @@ from session_buddy_skills.catalog import (
     RegisterRequest,
 )
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import TrackRequest, checked
+from session_buddy_skills.models import TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.conftest import run_command, start_server

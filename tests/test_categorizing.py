@@ -8,7 +8,7 @@ import pytest
 
 from session_buddy_skills.catalog import RegisterRequest
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.taxonomy import (
     Category,

@@ -23,7 +23,7 @@ from session_buddy_skills.changes import (
     TrendRequest,
 )
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.anomaly_store import AnomalyStore, Asked

@@ -11,7 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.models import BatchRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import PREFIX, Settings
 from tests.conftest import COMMAND, ROOT, environment, run_command

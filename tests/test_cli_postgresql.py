@@ -13,7 +13,8 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.models import BatchRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.postgresql import PostgreSQLDatabase

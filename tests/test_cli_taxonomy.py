@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from session_buddy_skills.catalog import RegisterRequest
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from tests.conftest import run_command, start_server

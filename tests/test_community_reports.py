@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, false_discovery_control
 
 from session_buddy_skills.community import DependenciesRequest
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
 from tests.generated import (

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from session_buddy_skills.errors import StorageError
-from session_buddy_skills.models import BatchRequest, Invocation, checked
+from session_buddy_skills.models import BatchRequest, Invocation
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from tests.conftest import NewSettings
 from tests.invocations import invocations, record

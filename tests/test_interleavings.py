@@ -13,12 +13,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import (
-    BatchRequest,
-    CompleteRequest,
-    TrackRequest,
-    checked,
-)
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.conftest import NewSettings

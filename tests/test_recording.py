@@ -16,8 +16,8 @@ from session_buddy_skills.models import (
     Invocation,
     Outcome,
     TrackRequest,
-    checked,
 )
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import BatchReceipt, Receipt
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from session_buddy_skills.community import BaselinesRequest, CollaborativeRequest
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
 from tests.generated import (

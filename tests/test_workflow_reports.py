@@ -13,7 +13,7 @@ from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 from hypothesis import strategies as st
 
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Rate
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings

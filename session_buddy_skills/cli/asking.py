@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from session_buddy_skills.errors import DatabaseHeldError, InputError, StorageError
 
 if TYPE_CHECKING:
-    from session_buddy_skills.models import Request
+    from session_buddy_skills.requests import Request
     from session_buddy_skills.service import Service
     from session_buddy_skills.settings import Settings
 
@@ -42,7 +42,7 @@ def ask(
         InputError: an argument is not valid.
         StorageError: the database cannot be read, or is not there.
     """
-    from session_buddy_skills.models import checked
+    from session_buddy_skills.requests import checked
     from session_buddy_skills.settings import Settings
 
     settings = Settings.load(**options)

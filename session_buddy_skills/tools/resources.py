@@ -13,8 +13,8 @@ from fastmcp.server.dependencies import get_context
 from pydantic import BaseModel, Field
 
 from session_buddy_skills.errors import InputError, SkillsError
-from session_buddy_skills.models import checked
 from session_buddy_skills.questions import SessionRequest, SkillMetricsRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.workflow import ReportRequest
 

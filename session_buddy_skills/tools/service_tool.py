@@ -15,7 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import from_json
 
 from session_buddy_skills.errors import InputError, SkillsError
-from session_buddy_skills.models import Request, checked
+from session_buddy_skills.requests import Request, checked
 from session_buddy_skills.service import Service
 
 logger = logging.getLogger(__name__)

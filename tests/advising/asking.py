@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 from session_buddy_skills.catalog import RegisterRequest
-from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.models import BatchRequest
 from session_buddy_skills.recommendations import Recommendations, RecommendRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Health
 from session_buddy_skills.service import Service
 

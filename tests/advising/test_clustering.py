@@ -8,7 +8,7 @@ import pytest
 
 from session_buddy_skills.catalog import RegisterRequest
 from session_buddy_skills.clusters import ClustersAnswer, ClustersRequest
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.advising.asking import describe, ready, used

@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from session_buddy_skills.models import BatchRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, TrackRequest
 from session_buddy_skills.recommendations import Recommendation
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.advising.asking import ask, describe, names, used

@@ -11,8 +11,9 @@ import pytest
 
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.embeddings.static import StaticEmbedder
-from session_buddy_skills.models import BatchRequest, checked
+from session_buddy_skills.models import BatchRequest
 from session_buddy_skills.recommendations import Recommendations
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Rate
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings

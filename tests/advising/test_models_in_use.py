@@ -16,8 +16,8 @@ import pytest
 from session_buddy_skills.embeddings.embedder import Vectors
 from session_buddy_skills.embeddings.static import StaticEmbedder
 from session_buddy_skills.errors import EmbedderError
-from session_buddy_skills.models import checked
 from session_buddy_skills.recommendations import RecommendRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore

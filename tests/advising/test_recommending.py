@@ -10,12 +10,12 @@ import pytest
 
 from session_buddy_skills.catalog import RegisterRequest
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import checked
 from session_buddy_skills.recommendations import (
     NextRequest,
     RecommendRequest,
     SimilarRequest,
 )
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.advising.asking import ask, describe, names, ready, used

@@ -10,8 +10,9 @@ import pytest
 from session_buddy_skills.advising.upkeep import Upkeep
 from session_buddy_skills.embeddings.embedder import Vectors
 from session_buddy_skills.embeddings.static import StaticEmbedder
-from session_buddy_skills.models import TrackRequest, checked
+from session_buddy_skills.models import TrackRequest
 from session_buddy_skills.recommendations import RecommendRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.advising.asking import SECONDS, ask, describe, names, ready, used

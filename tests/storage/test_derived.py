@@ -11,7 +11,7 @@ import pytest
 
 from session_buddy_skills.activity import HourlyRequest, RealTimeRequest
 from session_buddy_skills.community import BaselinesRequest, DependenciesRequest
-from session_buddy_skills.models import checked
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Rate
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings

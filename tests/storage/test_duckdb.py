@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from session_buddy_skills.errors import NotADatabaseError, StorageError, StorageFullError
-from session_buddy_skills.models import TrackRequest, checked
+from session_buddy_skills.models import TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.duckdb import DuckDBDatabase

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from session_buddy_skills.errors import ConnectionLostError, StorageError
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from tests.databases import execute

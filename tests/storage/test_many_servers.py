@@ -15,7 +15,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from session_buddy_skills.errors import ConflictError, ContentionError
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest, checked
+from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Receipt
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
