@@ -131,10 +131,11 @@ def tool_lines(tool: ServiceTool) -> Iterator[str]:
         if "properties" in schema:
             yield f"\n`{name}`: {schema.get('description', '')}\n"
             yield from field_table("field", schema)
-    invocation = tool.parameters.get("$defs", {}).get("RecordRequest")
-    if invocation:
-        yield "\nEach of `invocations`:\n"
-        yield from field_table("field", invocation)
+    for field, schema in tool.parameters["properties"].items():
+        item = schema.get("items", {}).get("$ref", "").rpartition("/")[2]
+        if item:
+            yield f"\nEach of `{field}`:\n"
+            yield from field_table("field", tool.parameters["$defs"][item])
     yield ""
 
 

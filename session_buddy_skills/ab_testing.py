@@ -26,6 +26,7 @@ from session_buddy_skills.ab_tests import (
     TestGroup,
 )
 from session_buddy_skills.analytics.experiments import (
+    FEWEST_USERS,
     Difference,
     Group,
     Times,
@@ -120,7 +121,7 @@ class AbTesting:
         Raises:
             InputError: there is no such test.
         """
-        return analyzed(await self._store.results(request.test_name))
+        return analyzed(await self._store.results(request.test_name, FEWEST_USERS))
 
 
 def analyzed(results: Results) -> AbAnalysis:

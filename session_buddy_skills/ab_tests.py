@@ -150,7 +150,12 @@ class GroupResult(BaseModel):
     )
     avg_duration_seconds: float | None = Field(description="Mean of the users' mean durations.")
     timed_users: int = Field(description="Users with a known duration.")
-    later_runs: int = Field(description="Decided runs after the sample, which count for nothing.")
+    later_runs: int = Field(
+        description=(
+            "Decided runs that count for nothing: after the sample was full, or of a user who has "
+            "filled a thirtieth of it."
+        )
+    )
 
 
 class Effect(BaseModel):
@@ -177,11 +182,11 @@ class AbAnalysis(BaseModel):
     test: AbTest
     verdict: Verdict = Field(
         description=(
-            "treatment_better or control_better: sequential_low and sequential_high lie on one "
-            "side of 0, and the test may be stopped. no_difference: the sample is full and they "
-            "do not. undecided: go on. insufficient_data: a group has fewer than 30 users with "
-            "runs. sample_ratio_mismatch: the groups differ in size more than chance would have "
-            "it, so that assigning is broken."
+            "The first of these that holds. sample_ratio_mismatch: the groups differ in size more "
+            "than chance would have it, so that assigning is broken. insufficient_data: a group "
+            "has fewer than 30 users with runs. treatment_better or control_better: "
+            "sequential_low and sequential_high lie on one side of 0, and the test may be stopped. "
+            "no_difference: the sample is full and none was found. undecided: go on."
         )
     )
     progress: float = Field(description="Share of the planned information that is there, 0 to 1.")

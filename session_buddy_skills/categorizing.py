@@ -40,7 +40,7 @@ class Categorizing:
         kind, name = request.kind, request.name or ""
         match request.action:
             case "set":
-                return await self._store.set(kind, name, request.description, request.words or [])
+                return await self._store.set(kind, name, request.description, request.words)
             case "remove":
                 return await self._store.remove(kind, name)
             case "assign":

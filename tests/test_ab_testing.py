@@ -171,7 +171,12 @@ async def _check(
     found = await analyze(tests, name)
     means = {}
     for group, strategy in zip(("control", "treatment"), STRATEGIES.values(), strict=True):
-        told, counted = getattr(found, group), decided[group][:sample_size]
+        told = getattr(found, group)
+        counted: list[tuple[str, str, float | None]] = []
+        for run in decided[group]:
+            # One user fills a thirtieth of the sample at most, which here is a run.
+            if run[0] not in {user for user, _, _ in counted} and len(counted) < sample_size:
+                counted.append(run)
         assert told.strategy == strategy
         assert told.assigned_users == len(assigned[group])
         assert told.active_users == len({user for user, _, _ in counted})

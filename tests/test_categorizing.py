@@ -96,6 +96,17 @@ async def test_a_changed_rule_lets_go_of_what_it_no_longer_says(described: Servi
     assert members(category(found, "testing")) == {"pytest-run": "rule"}
 
 
+async def test_what_is_not_given_stays_as_it_was(service: Service) -> None:
+    await edit(service, "set", name="arts", words=["verses"], description="Art.")
+    found = await edit(service, "set", name="arts", description="Arts.")
+    assert (category(found, "arts").words, category(found, "arts").description) == (
+        ["verses"],
+        "Arts.",
+    )
+    found = await edit(service, "set", name="arts", words=[])
+    assert (category(found, "arts").words, category(found, "arts").description) == ([], "Arts.")
+
+
 async def test_a_category_that_is_removed_stays_away(described: Service) -> None:
     await edit(described, "fill")
     await edit(described, "remove", name="testing")
@@ -103,7 +114,7 @@ async def test_a_category_that_is_removed_stays_away(described: Service) -> None
     kinds = [(one.kind, one.name) for one in found.categories]
     assert ("category", "testing") not in kinds
     assert ("modality", "testing") in kinds
-    with pytest.raises(InputError, match='no category "testing" is known; set makes one'):
+    with pytest.raises(InputError, match='no category "testing" is known; there is a modality'):
         await edit(described, "assign", name="testing", skill_name="poet")
 
 

@@ -92,8 +92,8 @@ def test_a_server_that_holds_the_database_is_asked(folder: Path) -> None:
 def test_nothing_to_tell_is_said(tmp_path: Path) -> None:
     assert run_command(tmp_path, "db", "migrate").returncode == 0
     unknown = {
-        "skill": "no such skill is recorded; `top` tells which are.",
-        "trend": "no such skill is recorded; `top` tells which are.",
+        "skill": "no use of such a skill is recorded; `skills list` tells which there are.",
+        "trend": "no use of such a skill is recorded; `skills list` tells which there are.",
         "session": "no such session is recorded; `sessions` tells which are.",
     }
     for name, command in COMMANDS.items():

@@ -34,7 +34,9 @@ def associate(both: Floats, with_a: Floats, with_b: Floats, total: float) -> Ass
 
     lift = both · total / (with_a · with_b), the share of sessions with both over what it would be
     if they were independent. Its interval is symmetric in log lift, whose variance by the delta
-    method is 1/both - 1/a - 1/b + 2 · both / (a · b) - 1/total. The p-value is that of the log-
+    method is 1/both - 1/a - 1/b + 2 · both / (a · b) - 1/total, with half a session more in each of
+    the four cells: without, it vanishes where all sessions of one are sessions of the other. The
+    p-value is that of the log-
     likelihood ratio G² = 2 Σ O ln(O/E) over the four cells, as chi-squared with one degree of
     freedom.
 
@@ -42,7 +44,8 @@ def associate(both: Floats, with_a: Floats, with_b: Floats, total: float) -> Ass
     Computational Linguistics 19 (1993).
     """
     lift = both * total / (with_a * with_b)
-    variance = 1 / both - 1 / with_a - 1 / with_b + 2 * both / (with_a * with_b) - 1 / total
+    n, a, b, n_total = both + 0.5, with_a + 1, with_b + 1, total + 2
+    variance = 1 / n - 1 / a - 1 / b + 2 * n / (a * b) - 1 / n_total
     spread = np.exp(Z_95 * np.sqrt(np.maximum(variance, 0.0)))
     without_a, without_b = total - with_a, total - with_b
     cells = (

@@ -78,9 +78,8 @@ def difference_of_rates(control: Group, treatment: Group) -> Difference:
     value = treatment.rate - control.rate
     error = sqrt(control.variance + treatment.variance)
     spread = Z_95 * error
-    return Difference(
-        value, error, value - spread, value + spread, erfc(abs(value) / error / sqrt(2))
-    )
+    low, high = max(-1.0, value - spread), min(1.0, value + spread)
+    return Difference(value, error, low, high, erfc(abs(value) / error / sqrt(2)))
 
 
 def information(control: Group, treatment: Group, sample_size: int) -> float:
@@ -105,7 +104,7 @@ def sequential_interval(difference: Difference, information: float) -> tuple[flo
     intervals for group sequential clinical trials", Controlled Clinical Trials 5 (1984).
     """
     spread = BOUNDARY * difference.error / sqrt(information)
-    return difference.value - spread, difference.value + spread
+    return max(-1.0, difference.value - spread), min(1.0, difference.value + spread)
 
 
 def verdict(control: Group, treatment: Group, sample_size: int) -> Verdict:

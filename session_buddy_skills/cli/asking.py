@@ -75,10 +75,17 @@ def _ask_server(
             raise _hinted(held, settings)  # another server, with another record
         return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
     except HTTPError as error:
-        answer = error.read().decode(errors="replace")
-        raise InputError(f"the server at {server} answered: {answer[:500]}") from error
+        raise InputError(_said(server, error.read().decode(errors="replace"))) from error
     except (OSError, ValueError, KeyError) as error:
         raise _hinted(held, settings) from error
+
+
+def _said(server: str, answer: str) -> str:
+    """The server's sentence, or what it answered in its place."""
+    try:
+        return str(json.loads(answer)["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"the server at {server} answered: {answer[:500]}"
 
 
 def _hinted(held: DatabaseHeldError, settings: Settings) -> DatabaseHeldError:

@@ -18,7 +18,7 @@ NOTHING = {
     "below_threshold": "nothing reaches what was asked for",
 }
 UNKNOWN = {
-    "no_such_skill": "no such skill is recorded; `top` tells which are.",
+    "no_such_skill": "no use of such a skill is recorded; `skills list` tells which there are.",
     "no_such_session": "no such session is recorded; `sessions` tells which are.",
 }
 

@@ -69,16 +69,11 @@ def set_(
     description: str | None,
     modality: bool,
 ) -> None:
-    """Make a category, or give it another rule and description."""
-    rule = [word.strip() for word in (words or "").split(",") if word.strip()]
-    _edit(
-        options,
-        "set",
-        modality=modality,
-        name=name,
-        words=rule or None,
-        description=description,
-    )
+    """Make a category, or give it another rule or another description."""
+    rule = None
+    if words is not None:
+        rule = [word.strip() for word in words.split(",") if word.strip()]
+    _edit(options, "set", modality=modality, name=name, words=rule, description=description)
     click.echo(f"{name}: set; `taxonomy fill` applies its rule")
 
 

@@ -122,8 +122,8 @@ class AbTestStore:
 
         return await write_repeatably(self._database, work)
 
-    async def results(self, test_name: str) -> Results:
-        """What is stored of a test.
+    async def results(self, test_name: str, fewest_users: int) -> Results:
+        """What is stored of a test, whose sample is filled by no fewer users in each group.
 
         Raises:
             InputError: there is no such test.
@@ -134,7 +134,11 @@ class AbTestStore:
             test = await _test(connection, test_name)
             assigned = await connection.fetch("ab_assigned_users", named)
             recorded = await connection.fetch("ab_recorded_runs", named)
-            sized = named | {"sample_size": test["sample_size"]}
+            size = test["sample_size"]
+            sized = named | {
+                "sample_size": size,
+                "runs_per_user": max(1, size // fewest_users),
+            }
             sample = await connection.fetch("ab_groups", sized)
             return Results(
                 test=test,

@@ -44,14 +44,34 @@ class TaxonomyStore:
         """All of it."""
         return await read(self._database, _stored)
 
-    async def set(self, kind: Kind, name: str, description: str | None, words: list[str]) -> Stored:
-        """Make a category, or change it."""
-        row = {"kind": kind, "category_name": name, "description": description, "words": words}
-        return await self._write("set_category", row)
+    async def set(
+        self, kind: Kind, name: str, description: str | None, words: list[str] | None
+    ) -> Stored:
+        """Make a category, or change of it what is not None."""
+
+        async def work(connection: Connection) -> Stored:
+            rows = await connection.fetch("categories")
+            old = {(row["kind"], row["category_name"]): row for row in rows}.get((kind, name), {})
+            row = {
+                "kind": kind,
+                "category_name": name,
+                "description": old.get("description") if description is None else description,
+                "words": old.get("words", []) if words is None else words,
+            }
+            await connection.execute("set_category", row)
+            return await _stored(connection)
+
+        return await write_repeatably(self._database, work)
 
     async def set_stage(self, workflow_phase: str, stage: str) -> Stored:
         """Say where a phase belongs."""
-        return await self._write("set_stage", {"workflow_phase": workflow_phase, "stage": stage})
+
+        async def work(connection: Connection) -> Stored:
+            row = {"workflow_phase": workflow_phase, "stage": stage}
+            await connection.execute("set_stage", row)
+            return await _stored(connection)
+
+        return await write_repeatably(self._database, work)
 
     async def remove(self, kind: Kind, name: str) -> Stored:
         """Take a category away, with all that is in it.
@@ -113,13 +133,6 @@ class TaxonomyStore:
 
         return await write_repeatably(self._database, work)
 
-    async def _write(self, query: str, row: Row) -> Stored:
-        async def work(connection: Connection) -> Stored:
-            await connection.execute(query, row)
-            return await _stored(connection)
-
-        return await write_repeatably(self._database, work)
-
 
 async def _stored(connection: Connection) -> Stored:
     return Stored(
@@ -133,5 +146,7 @@ async def _stored(connection: Connection) -> Stored:
 
 async def _known_category(connection: Connection, kind: Kind, name: str) -> None:
     rows = await connection.fetch("categories")
-    if (kind, name) not in {(row["kind"], row["category_name"]) for row in rows}:
-        raise InputError(f'no {kind} "{name}" is known; set makes one.')
+    kinds = {row["kind"] for row in rows if row["category_name"] == name}
+    if kind not in kinds:
+        there = f"; there is a {kinds.pop()} of that name." if kinds else "; set makes one."
+        raise InputError(f'no {kind} "{name}" is known{there}')

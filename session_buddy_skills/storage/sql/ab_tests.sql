@@ -57,17 +57,33 @@ WHERE test_name = $test_name
 GROUP BY test_group;
 
 -- name: ab_groups
--- Per group, of its first decided runs up to the sample's size: sums over users of their runs n, of
--- those completed k, and of n·n, k·k and n·k; and their mean durations.
-WITH decided AS (
+-- Per group, of its first decided runs up to the sample's size, of each user no more than so many:
+-- sums over users of their runs n, of those completed k, and of n·n, k·k and n·k; and their mean
+-- durations.
+WITH own AS (
+    SELECT
+        test_group,
+        user_hash,
+        outcome,
+        duration_seconds,
+        recorded_at,
+        outcome_id,
+        row_number() OVER (
+            PARTITION BY test_group, user_hash ORDER BY recorded_at, outcome_id
+        ) AS own_place
+    FROM ab_test_outcomes
+    WHERE test_name = $test_name AND outcome IN ('completed', 'failed', 'abandoned')
+),
+
+decided AS (
     SELECT
         test_group,
         user_hash,
         outcome,
         duration_seconds,
         row_number() OVER (PARTITION BY test_group ORDER BY recorded_at, outcome_id) AS place
-    FROM ab_test_outcomes
-    WHERE test_name = $test_name AND outcome IN ('completed', 'failed', 'abandoned')
+    FROM own
+    WHERE own_place <= CAST($runs_per_user AS BIGINT)
 ),
 
 by_user AS (
