@@ -47,10 +47,12 @@ class EditTaxonomyRequest(Question):
 
     action: Action = Field(
         description=(
-            "set: make a category, or change of it what is given. remove: take it away, with its "
-            "skills. assign: put a skill into it by hand. exclude: keep a skill out of it, whatever "
-            "the rule says. stage: say which stage of work a phase belongs to. fill: apply the rules to all "
-            "skills; what was done by hand stays."
+            "set: make a category, or change of it what is given. "
+            "remove: take it away, with its skills. "
+            "assign: put a skill into it by hand. "
+            "exclude: keep a skill out of it, whatever the rule says. "
+            "stage: say which stage of work a phase belongs to. "
+            "fill: apply the rules to all skills; what was done by hand stays."
         )
     )
     kind: Kind = Field(
