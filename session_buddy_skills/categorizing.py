@@ -62,7 +62,7 @@ def by_rule(stored: Stored) -> Filled:
     """
     rules: dict[str, dict[str, list[str]]] = {"category": {}, "modality": {}}
     for row in stored.categories:
-        rules[row["kind"]][row["category_name"]] = row["words"]
+        rules[row["kind"]][row["category_name"]] = _patterns(row["words"])
     said: dict[str, list[str]] = defaultdict(list)
     stated: dict[str, str] = {}
     for row in stored.skills:
@@ -88,13 +88,14 @@ def _plain(text: str) -> str:
     return f" {' '.join(words(text))} "
 
 
-def _hits(rule: Sequence[str], text: str) -> int:
-    """How many words of a rule are in a text."""
-    return sum(
-        (_plain(word)[:-1] if word.endswith("*") else _plain(word)) in text
-        for word in rule
-        if words(word)
-    )
+def _patterns(rule: Sequence[str]) -> list[str]:
+    """What is looked for in a plain text: whole words, or their beginnings."""
+    plain = [(_plain(word), word.endswith("*")) for word in rule if words(word)]
+    return [text[:-1] if beginning else text for text, beginning in plain]
+
+
+def _hits(patterns: Sequence[str], text: str) -> int:
+    return sum(pattern in text for pattern in patterns)
 
 
 def told(stored: Stored) -> Taxonomy:

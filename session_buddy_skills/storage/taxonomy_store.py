@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from anyio import to_thread
+
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.retrying import read, write_repeatably
@@ -115,7 +117,7 @@ class TaxonomyStore:
         """Put all skills where the rules say; what was done by hand stays."""
 
         async def work(connection: Connection) -> Stored:
-            filled = judge(await _stored(connection))
+            filled = await to_thread.run_sync(judge, await _stored(connection))
             await connection.execute("forget_category_rules")
             await connection.execute("forget_modality_rules")
             categories = {
