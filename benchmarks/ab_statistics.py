@@ -9,7 +9,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from session_buddy_skills.analytics.experiments import Group, verdict
+from session_buddy_skills.analytics.experiments import FEWEST_USERS, Group, verdict
 
 Line = tuple[str, str, bool | None]
 DAYS = 60
@@ -62,12 +62,18 @@ def _arm(chance: np.random.Generator, users: int, runs: int, likeness: float, ra
     came = chance.uniform(0, DAYS, users)
     day = chance.uniform(came[owner], DAYS)
     order = np.argsort(day)
+    # Of one user a thirtieth of the sample counts at most.
+    own_place = np.zeros(len(owner), np.intp)
+    for user in range(users if runs > 1 else 0):
+        own = order[owner[order] == user]
+        own_place[own] = np.arange(len(own))
+    order = order[own_place[order] < max(1, users * runs // FEWEST_USERS)]
     ends = np.searchsorted(day[order], np.arange(1, DAYS + 1))
-    own = np.full(users, rate)
+    rates = np.full(users, rate)
     if likeness:
         scale = (1 - likeness) / likeness
-        own = chance.beta(rate * scale, (1 - rate) * scale, users)
-    completed = chance.random(len(owner)) < own[owner]
+        rates = chance.beta(rate * scale, (1 - rate) * scale, users)
+    completed = chance.random(len(owner)) < rates[owner]
     return [
         _group(owner[order][:n], completed[order][:n], users)
         for n in np.minimum(ends, users * runs)

@@ -25,7 +25,7 @@ GROUP BY skill_name;
 -- Hours in which there was something.
 CREATE VIEW skill_time_series AS
 SELECT
-    date_trunc('hour', invoked_at) AS hour_timestamp,
+    date_trunc('hour', invoked_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' AS hour_timestamp,
     skill_name,
     count(*) AS invocation_count,
     count(*) FILTER (WHERE outcome = 'completed') AS completed_count,
@@ -34,7 +34,7 @@ SELECT
     avg(duration_seconds) AS avg_duration_seconds,
     count(DISTINCT session_id) AS unique_sessions
 FROM skill_invocation
-GROUP BY date_trunc('hour', invoked_at), skill_name;
+GROUP BY date_trunc('hour', invoked_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC', skill_name;
 
 CREATE VIEW skill_community_baselines AS
 SELECT

@@ -1,5 +1,17 @@
 -- Strategies that are tried side by side, who is in which group, and how their runs went.
 
+-- Whoever writes one of these kinds changes its row first, so that of two servers one waits or begins
+-- anew: what one of them has read is not changed meanwhile by the other.
+CREATE TABLE skill_turns (
+    kind TEXT NOT NULL,
+    taken_at TIMESTAMPTZ NOT NULL
+);
+
+INSERT INTO skill_turns VALUES
+('ab_tests', TIMESTAMPTZ '2000-01-01 00:00:00+00'),
+('clusters', TIMESTAMPTZ '2000-01-01 00:00:00+00'),
+('taxonomy', TIMESTAMPTZ '2000-01-01 00:00:00+00');
+
 CREATE TABLE ab_test_configs (
     test_name TEXT NOT NULL PRIMARY KEY,
     control_strategy TEXT NOT NULL,

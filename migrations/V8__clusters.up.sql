@@ -1,4 +1,5 @@
--- Groups of skills that are alike, as they were last made, and which skill is in which.
+-- Groups of skills that are alike, as they were last made with each model, and which skill is in
+-- which.
 
 CREATE TABLE skill_clusters (
     cluster_id UUID NOT NULL PRIMARY KEY,
@@ -10,7 +11,8 @@ CREATE TABLE skill_clusters (
 );
 
 CREATE TABLE skill_cluster_membership (
-    skill_name TEXT NOT NULL PRIMARY KEY,
     cluster_id UUID NOT NULL,
-    closeness DOUBLE PRECISION NOT NULL
+    skill_name TEXT NOT NULL,
+    closeness DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (cluster_id, skill_name)
 );

@@ -129,14 +129,14 @@ def analyzed(results: Results) -> AbAnalysis:
     test = AbTest.model_validate(results.test)
     control, treatment = (_group(results.sample.get(name)) for name in GROUPS)
     judged = verdict(control, treatment, test.sample_size)
-    mismatch = sample_ratio_p_value(*(results.assigned.get(name, 0) for name in GROUPS))
+    assigned = sample_ratio_p_value(*(results.assigned.get(name, 0) for name in GROUPS))
+    active = sample_ratio_p_value(control.users, treatment.users)
+    mismatch = min(1.0, 2 * min(assigned, active))
     progress, effect, detectable = 0.0, None, None
     if control.runs and treatment.runs:
         progress = information(control, treatment, test.sample_size)
-        effect = _rate_effect(difference_of_rates(control, treatment), progress)
-        runs, completed = control.runs + treatment.runs, control.completed + treatment.completed
-        # Half a success and half a failure more: rates of 0 and 1 are not known to be just that.
-        detectable = detectable_difference((completed + 0.5) / (runs + 1), test.sample_size)
+        effect = _rate_effect(control, treatment, progress)
+        detectable = detectable_difference(control, treatment, test.sample_size)
     durations = difference_of_means(*(_times(results.sample.get(name)) for name in GROUPS))
     return AbAnalysis(
         test=test,
@@ -164,7 +164,11 @@ def _times(row: Row | None) -> Times:
     return Times(row["timed_users"], row["mean_seconds"], row["variance_seconds"])
 
 
-def _rate_effect(difference: Difference, progress: float) -> RateEffect:
+def _rate_effect(control: Group, treatment: Group, progress: float) -> RateEffect:
+    difference = difference_of_rates(control, treatment)
+    if min(control.users, treatment.users) < FEWEST_USERS:
+        unknown = dict.fromkeys(set(RateEffect.model_fields) - {"value"})
+        return RateEffect(value=difference.value, **unknown)
     low, high = sequential_interval(difference, progress)
     return RateEffect(**_bounds(difference), sequential_low=low, sequential_high=high)
 

@@ -7,16 +7,13 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
-    StringConstraints,
     model_validator,
 )
 
 from session_buddy_skills.errors import contradiction
-from session_buddy_skills.fields import Name, Seconds, blank_is_none, no_nul
+from session_buddy_skills.fields import Name, OptionalNote, Seconds
 from session_buddy_skills.requests import Question
 from session_buddy_skills.results import Rate
 
@@ -31,10 +28,6 @@ Verdict = Literal[
     "sample_ratio_mismatch",
 ]
 SampleSize = Annotated[int, Field(strict=True, ge=50, le=10_000_000)]
-Described = Annotated[
-    Annotated[str, StringConstraints(max_length=1_000), AfterValidator(no_nul)] | None,
-    BeforeValidator(blank_is_none),
-]
 
 
 class OneTest(Question):
@@ -51,11 +44,13 @@ class CreateTestRequest(OneTest):
     sample_size: SampleSize = Field(
         default=500,
         description=(
-            "Runs per group after which the test is over. 500 find a difference of 10 points four "
-            "times of five, 2000 one of 5 points; fewer do where rates are high."
+            "Runs per group after which the test is over; of one user a thirtieth of them counts "
+            "at most, so that each group needs 30 users. Of as many users, 500 runs find a "
+            "difference of 10 points four times of five, 2000 one of 5 points; where users have "
+            "several runs it takes more."
         ),
     )
-    description: Described = Field(default=None, description="What is to be found out.")
+    description: OptionalNote = Field(default=None, description="What is to be found out.")
 
     @model_validator(mode="after")
     def _two_strategies(self) -> Self:
@@ -167,13 +162,23 @@ class Effect(BaseModel):
     p_value: float = Field(description="Of no difference, at a single look fixed in advance.")
 
 
-class RateEffect(Effect):
-    """The same of completion rates, runs of one user being alike."""
+class RateEffect(BaseModel):
+    """The same of completion rates, runs of one user being alike.
 
-    sequential_low: float = Field(
+    Bounds and p-value are null until each group has 30 users with runs: fewer do not tell how far
+    users differ.
+    """
+
+    value: float
+    low: float | None = Field(description="Lower bound of the 95 % interval of a single look.")
+    high: float | None = Field(description="Upper bound of the same.")
+    p_value: float | None = Field(
+        description="Of no difference, at a single look fixed in advance."
+    )
+    sequential_low: float | None = Field(
         description="Lower bound of the 95 % interval that holds at all looks together."
     )
-    sequential_high: float = Field(description="Upper bound of the same.")
+    sequential_high: float | None = Field(description="Upper bound of the same.")
 
 
 class AbAnalysis(BaseModel):
@@ -202,7 +207,10 @@ class AbAnalysis(BaseModel):
         description="The true difference that the full sample finds four times of five."
     )
     sample_ratio_p_value: float = Field(
-        description="How likely groups of such sizes are; below 0.001 there is a mismatch."
+        description=(
+            "How likely groups of such sizes are, of users who were assigned or of those with "
+            "runs, whichever are more unlike; below 0.001 there is a mismatch."
+        )
     )
     reason: Literal["no_history"] | None = Field(
         default=None, description="no_history: nothing is recorded of this test."

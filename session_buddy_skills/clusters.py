@@ -32,7 +32,7 @@ class SkillCluster(BaseModel):
     """Skills that are alike, the closest to their centre first."""
 
     cluster_id: UUID = Field(
-        description="Stays while at least half of the skills of then and now are the same."
+        description="Stays while the skills in common are half of those of then and now."
     )
     cluster_name: str = Field(description="Its three most telling words.")
     terms: list[str] = Field(description="Up to five words that tell it from the others.")

@@ -75,6 +75,10 @@ Item = Annotated[
     AfterValidator(no_nul),
 ]
 Items = Annotated[list[Item], Field(max_length=LIST_ITEMS)]
+OptionalNote = Annotated[
+    Annotated[str, StringConstraints(max_length=1_000), AfterValidator(no_nul)] | None,
+    BeforeValidator(blank_is_none),
+]
 Instant = Annotated[datetime, BeforeValidator(_instant)]
 Seconds = Annotated[float, Field(strict=True, ge=0, le=LONGEST_SECONDS, allow_inf_nan=False)]
 Rank = Annotated[int, Field(strict=True, ge=1, le=10_000)]

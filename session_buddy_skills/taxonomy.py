@@ -7,25 +7,29 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     Field,
-    StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from session_buddy_skills.errors import contradiction
-from session_buddy_skills.fields import Name, OptionalName, blank_is_none, no_nul
+from session_buddy_skills.fields import Name, OptionalName, OptionalNote
 from session_buddy_skills.requests import Question
 from session_buddy_skills.settings import LIST_ITEMS
 
+
+def _rule_word(text: str) -> str:
+    """Refuse what no word of a text could ever be."""
+    if "*" in text[:-1] or not any(char.isalnum() for char in text):
+        raise PydanticCustomError("rule", "must be words, of which the last may end in *")
+    return text
+
+
+RuleWord = Annotated[Name, AfterValidator(_rule_word)]
 Kind = Literal["category", "modality"]
 Stage = Literal["setup", "execution", "verification", "cleanup", "deployment", "other"]
 Action = Literal["set", "remove", "assign", "exclude", "stage", "fill"]
 MapSource = Literal["manual", "rule", "stated"]
-Described = Annotated[
-    Annotated[str, StringConstraints(max_length=1_000), AfterValidator(no_nul)] | None,
-    BeforeValidator(blank_is_none),
-]
 NEEDS: dict[Action, tuple[str, ...]] = {
     "set": ("name",),
     "remove": ("name",),
@@ -60,8 +64,8 @@ class EditTaxonomyRequest(Question):
         description="category: a skill may have several; modality: it has one.",
     )
     name: OptionalName = Field(default=None, description="The category or modality.")
-    description: Described = Field(default=None, description="With set: what belongs there.")
-    words: Annotated[list[Name], Field(max_length=LIST_ITEMS)] | None = Field(
+    description: OptionalNote = Field(default=None, description="With set: what belongs there.")
+    words: Annotated[list[RuleWord], Field(max_length=LIST_ITEMS)] | None = Field(
         default=None,
         description=(
             "With set: the rule. Words or phrases of which a skill's name or description must have "

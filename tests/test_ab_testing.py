@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
 from session_buddy_skills.ab_testing import AbTesting, group_of
 from session_buddy_skills.ab_tests import (
@@ -18,6 +18,8 @@ from session_buddy_skills.ab_tests import (
     AnalyzeRequest,
     AssignRequest,
     CreateTestRequest,
+    Effect,
+    OutcomeReceipt,
     OutcomeRequest,
     StopRequest,
 )
@@ -138,6 +140,7 @@ async def test_nothing_is_known_of_other_tests(service: Service) -> None:
             await call
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss occurred")
 def test_figures_are_those_of_a_plain_loop(settings: Settings) -> None:
     runs = st.tuples(
         st.sampled_from([f"user {n}" for n in range(6)]),
@@ -199,10 +202,26 @@ async def _check(
         assert found.completion_rate_effect.value == pytest.approx(rates[1].value - rates[0].value)
         harmonic = 2 / (1 / rates[0].n + 1 / rates[1].n)
         assert found.progress == pytest.approx(harmonic / sample_size)
-    timed = min(len(one) for one in means.values()) >= 2
-    assert (found.duration_effect is not None) == timed
+        assert found.completion_rate_effect.p_value is None
+    _check_durations(found.duration_effect, means["control"], means["treatment"])
+    sizes = [len(assigned[group]) for group in ("control", "treatment")]
+    active = [found.control.active_users, found.treatment.active_users]
+    likely = min(binomtest(a, a + b).pvalue if a + b else 1.0 for a, b in (sizes, active))
+    assert found.sample_ratio_p_value == pytest.approx(min(1.0, 2 * likely))
     assert found.reason == (None if runs else "no_history")
     assert found.verdict == "insufficient_data"
+
+
+def _check_durations(found: Effect | None, control: list[float], treatment: list[float]) -> None:
+    assert (found is not None) == (min(len(control), len(treatment)) >= 2)
+    if found is None:
+        return
+    assert found.value == pytest.approx(np.mean(treatment) - np.mean(control))
+    if np.var(control) + np.var(treatment) > 1e-9:
+        expected = ttest_ind(treatment, control, equal_var=False)
+        assert found.p_value == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
+        interval = expected.confidence_interval()
+        assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-6)
 
 
 async def fill(tests: AbTesting, name: str, completed: dict[str, int], per_group: int) -> None:
@@ -243,6 +262,7 @@ async def test_early_a_difference_must_be_larger(service: Service) -> None:
     found = await analyze(tests, "ranking")
     assert (found.verdict, found.progress) == ("undecided", 0.2)
     assert found.completion_rate_effect is not None
+    assert found.completion_rate_effect.p_value is not None
     assert found.completion_rate_effect.p_value < 0.05
 
 
@@ -253,4 +273,18 @@ async def test_groups_of_unlike_sizes_are_told(service: Service) -> None:
         await assign(tests, "ranking", user)
     found = await analyze(tests, "ranking")
     assert found.verdict == "sample_ratio_mismatch"
-    assert found.sample_ratio_p_value == pytest.approx(binomtest(0, 30).pvalue)
+    assert found.sample_ratio_p_value == pytest.approx(2 * binomtest(0, 30).pvalue)
+
+
+async def test_what_ends_at_once_loses_and_invents_nothing(service: Service) -> None:
+    """A stop among outcomes: each is recorded before it, or told that it came too late."""
+    tests = await create(service, "ranking")
+    await assign(tests, "ranking", "ann")
+    records = [record(tests, "ranking", "ann", "completed") for _ in range(20)]
+    stop = tests.stop(checked(StopRequest, test_name="ranking"))
+    answers = await asyncio.gather(*records[:10], stop, *records[10:], return_exceptions=True)
+    kept = [one for one in answers if isinstance(one, OutcomeReceipt)]
+    late = [one for one in answers if isinstance(one, InputError)]
+    assert len(kept) + len(late) == 20
+    results = await tests._store.results("ranking", 1)
+    assert sum(results.decided.values()) == len(kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import anyio
@@ -12,7 +13,6 @@ import numpy as np
 from uuid_utils.compat import uuid7
 
 from session_buddy_skills.advising.knowledge import Knowledge
-from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
 from session_buddy_skills.clusters import (
     ClusterMember,
@@ -31,7 +31,7 @@ from session_buddy_skills.recommend.clusters import (
 )
 from session_buddy_skills.recommend.discriminant import Discriminant
 from session_buddy_skills.recommend.lexical import LexicalIndex
-from session_buddy_skills.storage.cluster_store import Cluster, ClusterStore
+from session_buddy_skills.storage.cluster_store import Cluster, ClusterStore, by_id
 from session_buddy_skills.storage.database import Database
 
 CLOSENESS_DIGITS = 6
@@ -95,13 +95,18 @@ class Clustering:
     ) -> list[Cluster]:
         """The groups of what is known now, stored where they are others than before."""
         basis = _Basis(knowledge.indexes[0], fitted, frozenset(knowledge.gone))
-        if not basis.is_that(self._basis):
-            stored = await self._store.clusters()
-            made = await in_thread(lambda: _made(knowledge, basis, model, stored))
-            if {one.cluster_id: one for one in made} != {one.cluster_id: one for one in stored}:
-                await self._store.replace(made)
-            self._made, self._basis = made, basis
+        stored = await self._store.clusters(model)
+        # Another server may have made others since, of which its own are those of before.
+        if not basis.is_that(self._basis) or by_id(stored) != by_id(self._made):
+            await self._store.renew(model, partial(_made, knowledge, basis, model))
+            stored = await self._store.clusters(model)
+            self._basis = basis
+        self._made = _largest_first(stored)
         return self._made
+
+
+def _largest_first(clusters: Sequence[Cluster]) -> list[Cluster]:
+    return sorted(clusters, key=lambda one: (-len(one.members), min(one.members)))
 
 
 def _present(knowledge: Knowledge) -> list[int]:
@@ -112,7 +117,7 @@ def _present(knowledge: Knowledge) -> list[int]:
 def _made(
     knowledge: Knowledge, basis: _Basis, model: str | None, stored: Sequence[Cluster]
 ) -> list[Cluster]:
-    """The largest first; one that is what it was before is the stored one."""
+    """The groups; one that is what it was before is the stored one."""
     names = knowledge.uses.names
     skills = np.array(sorted(_present(knowledge), key=lambda skill: names[skill]), np.intp)
     words = basis.words.matrix(len(names))

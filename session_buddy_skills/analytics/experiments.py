@@ -123,12 +123,18 @@ def verdict(control: Group, treatment: Group, sample_size: int) -> Verdict:
     return "no_difference" if progress >= 1 else "undecided"
 
 
-def detectable_difference(rate: float, sample_size: int) -> float:
-    """The true difference from a rate that so many runs of each group find four times of five.
+def detectable_difference(control: Group, treatment: Group, sample_size: int) -> float:
+    """The true difference that so many runs of each group find four times of five.
 
-    (c + Φ⁻¹(0.8)) · √(2 · p(1-p) / n), with the boundary's c.
+    (c + Φ⁻¹(0.8)) · √(2 · p(1-p) / n · d), with the boundary's c, the rate p of both groups
+    together, half a success and half a failure added, and the design effect d: how many times as
+    large the variance between users is as that of independent runs, 1 at least.
     """
-    return (BOUNDARY + POWER_Z) * sqrt(2 * rate * (1 - rate) / sample_size)
+    runs, completed = control.runs + treatment.runs, control.completed + treatment.completed
+    rate = (completed + 0.5) / (runs + 1)
+    independent = rate * (1 - rate) * (1 / control.runs + 1 / treatment.runs)
+    design = max(1.0, (control.variance + treatment.variance) / independent)
+    return (BOUNDARY + POWER_Z) * sqrt(2 * rate * (1 - rate) / sample_size * design)
 
 
 def sample_ratio_p_value(control_users: int, treatment_users: int) -> float:

@@ -76,6 +76,8 @@ def _ask_server(
         return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
     except HTTPError as error:
         raise InputError(_said(server, error.read().decode(errors="replace"))) from error
+    except TimeoutError as error:
+        raise StorageError(f"the server at {server} has not answered in {SECONDS} s.") from error
     except (OSError, ValueError, KeyError) as error:
         raise _hinted(held, settings) from error
 

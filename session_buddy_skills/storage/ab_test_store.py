@@ -8,7 +8,7 @@ from typing import Any
 
 from session_buddy_skills.errors import ConflictError, InputError
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.retrying import read, write_repeatably
+from session_buddy_skills.storage.retrying import read, write_in_turn
 
 DEFINITION = ("control_strategy", "treatment_strategy", "sample_size", "description")
 
@@ -50,7 +50,7 @@ class AbTestStore:
                     )
             return stored
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "ab_tests", work)
 
     async def tests(self) -> list[Row]:
         """All of them, the newest first."""
@@ -74,7 +74,7 @@ class AbTestStore:
                 raise InputError(f"{_was_stopped(test)} and takes no new users.")
             return test | rows[0]
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "ab_tests", work)
 
     async def record(self, run: Row, now: datetime) -> tuple[Row, bool]:
         """The run as it is stored, and whether it was not before.
@@ -107,7 +107,7 @@ class AbTestStore:
             await connection.execute("insert_ab_outcome", new)
             return new, True
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "ab_tests", work)
 
     async def stop(self, test_name: str, now: datetime) -> Row:
         """End a test.
@@ -120,7 +120,7 @@ class AbTestStore:
             await connection.execute("stop_ab_test", {"test_name": test_name, "now": now})
             return await _test(connection, test_name)
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "ab_tests", work)
 
     async def results(self, test_name: str, fewest_users: int) -> Results:
         """What is stored of a test, whose sample is filled by no fewer users in each group.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from anyio import to_thread
+
 from session_buddy_skills.storage.database import Connection, Database
-from session_buddy_skills.storage.retrying import read, write_repeatably
+from session_buddy_skills.storage.retrying import read, write_in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,44 +27,62 @@ class Cluster:
     members: dict[str, float]
 
 
+Make = Callable[[list[Cluster]], list[Cluster]]
+"""What groups become of those that are stored."""
+
+
 class ClusterStore:
     """Reads and replaces the groups."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def clusters(self) -> list[Cluster]:
-        """All that are stored."""
+    async def clusters(self, model: str | None) -> list[Cluster]:
+        """Those that are stored of a model, or of words alone."""
+        return await read(self._database, lambda connection: _stored(connection, model))
 
-        async def work(connection: Connection) -> list[Cluster]:
-            members: dict[UUID, dict[str, float]] = {}
-            for row in await connection.fetch("cluster_members"):
-                own = members.setdefault(row["cluster_id"], {})
-                own[row["skill_name"]] = row["closeness"]
-            rows = await connection.fetch("clusters")
-            return [Cluster(**row, members=members.get(row["cluster_id"], {})) for row in rows]
-
-        return await read(self._database, work)
-
-    async def replace(self, clusters: Sequence[Cluster]) -> None:
-        """Store these in place of all others."""
-        members = [
-            (name, one.cluster_id, closeness)
-            for one in clusters
-            for name, closeness in one.members.items()
-        ]
-        columns = {
-            "skill_names": [name for name, _, _ in members],
-            "cluster_ids": [cluster_id for _, cluster_id, _ in members],
-            "closenesses": [closeness for _, _, closeness in members],
-        }
+    async def renew(
+        self, model: str | None, made: Callable[[list[Cluster]], list[Cluster]]
+    ) -> None:
+        """Store what is made of those that are stored of a model, in place of them."""
 
         async def work(connection: Connection) -> None:
-            await connection.execute("delete_clusters")
-            await connection.execute("delete_cluster_members")
+            stored = await _stored(connection, model)
+            clusters = await to_thread.run_sync(made, stored)
+            if by_id(clusters) == by_id(stored):
+                return
+            await connection.execute("delete_cluster_members", {"model": model})
+            await connection.execute("delete_clusters", {"model": model})
             for one in clusters:
                 row = {name: value for name, value in asdict(one).items() if name != "members"}
                 await connection.execute("insert_cluster", row)
-            await connection.execute("insert_cluster_members", columns)
+            await connection.execute("insert_cluster_members", _columns(clusters))
 
-        await write_repeatably(self._database, work)
+        await write_in_turn(self._database, "clusters", work)
+
+
+def by_id(clusters: Sequence[Cluster]) -> dict[UUID, Cluster]:
+    """The groups, in no order."""
+    return {one.cluster_id: one for one in clusters}
+
+
+async def _stored(connection: Connection, model: str | None) -> list[Cluster]:
+    members: dict[UUID, dict[str, float]] = {}
+    for row in await connection.fetch("cluster_members"):
+        own = members.setdefault(row["cluster_id"], {})
+        own[row["skill_name"]] = row["closeness"]
+    rows = await connection.fetch("clusters", {"model": model})
+    return [Cluster(**row, members=members.get(row["cluster_id"], {})) for row in rows]
+
+
+def _columns(clusters: Sequence[Cluster]) -> dict[str, list[Any]]:
+    members = [
+        (name, one.cluster_id, closeness)
+        for one in clusters
+        for name, closeness in one.members.items()
+    ]
+    return {
+        "skill_names": [name for name, _, _ in members],
+        "cluster_ids": [cluster_id for _, cluster_id, _ in members],
+        "closenesses": [closeness for _, _, closeness in members],
+    }

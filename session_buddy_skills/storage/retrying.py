@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from secrets import SystemRandom
 from typing import TypeVar
 
@@ -65,3 +66,13 @@ async def write_repeatably(database: Database, work: Work[T]) -> T:
         logger.info("writing again: %s", lost)
         done, _ = await write_among_others(database, work)
     return done
+
+
+async def write_in_turn(database: Database, kind: str, work: Work[T]) -> T:
+    """Likewise, after every other server that writes this kind: `kind` is one of `skill_turns`."""
+
+    async def in_turn(connection: Connection) -> T:
+        await connection.execute("take_turn", {"kind": kind, "now": datetime.now(UTC)})
+        return await work(connection)
+
+    return await write_repeatably(database, in_turn)

@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.storage.database import Connection, Database, Row
-from session_buddy_skills.storage.retrying import read, write_repeatably
+from session_buddy_skills.storage.retrying import read, write_in_turn
 
 Kind = str
 
@@ -63,7 +63,7 @@ class TaxonomyStore:
             await connection.execute("set_category", row)
             return await _stored(connection)
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "taxonomy", work)
 
     async def set_stage(self, workflow_phase: str, stage: str) -> Stored:
         """Say where a phase belongs."""
@@ -73,7 +73,7 @@ class TaxonomyStore:
             await connection.execute("set_stage", row)
             return await _stored(connection)
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "taxonomy", work)
 
     async def remove(self, kind: Kind, name: str) -> Stored:
         """Take a category away, with all that is in it.
@@ -90,7 +90,7 @@ class TaxonomyStore:
             await connection.execute(mapping, named)
             return await _stored(connection)
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "taxonomy", work)
 
     async def map(self, kind: Kind, name: str, skill_name: str, source: str) -> Stored:
         """Put a skill into a category by hand, or keep it out.
@@ -111,7 +111,7 @@ class TaxonomyStore:
                 await connection.execute("map_modality", row)
             return await _stored(connection)
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "taxonomy", work)
 
     async def fill(self, judge: Judge) -> Stored:
         """Put all skills where the rules say; what was done by hand stays."""
@@ -133,7 +133,7 @@ class TaxonomyStore:
             await connection.execute("fill_modalities", modalities)
             return await _stored(connection)
 
-        return await write_repeatably(self._database, work)
+        return await write_in_turn(self._database, "taxonomy", work)
 
 
 async def _stored(connection: Connection) -> Stored:

@@ -76,6 +76,7 @@ AB_TESTING_TOOLS = (
         OutcomeReceipt,
         _record,
         read_only=False,
+        idempotent=False,
     ),
     service_tool(
         "analyze_ab_test",

@@ -59,8 +59,9 @@ def service_tool(
     *,
     read_only: bool,
     destructive: bool = False,
+    idempotent: bool = True,
 ) -> ServiceTool:
-    """A tool of that name; all of them may be called again without a second effect."""
+    """A tool of that name; `idempotent` ones may be called again without a second effect."""
     return ServiceTool(
         name=name,
         description=description,
@@ -69,7 +70,7 @@ def service_tool(
         annotations=ToolAnnotations(
             read_only_hint=read_only,
             destructive_hint=destructive,
-            idempotent_hint=True,
+            idempotent_hint=idempotent,
             open_world_hint=False,
         ),
         request=request,

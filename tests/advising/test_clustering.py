@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
-from session_buddy_skills.catalog import RegisterRequest
+from session_buddy_skills.catalog import CatalogRequest, RegisterRequest
 from session_buddy_skills.clusters import ClustersAnswer, ClustersRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
@@ -117,3 +118,28 @@ async def test_what_is_gone_is_in_no_group(service: Service) -> None:
 async def test_without_skills_there_is_a_reason(service: Service) -> None:
     answer = await clusters(service)
     assert (answer.clusters, answer.reason) == ([], "no_skills")
+
+
+async def test_servers_that_share_a_database_answer_the_same(chosen: Settings) -> None:
+    if chosen.engine == "duckdb":
+        pytest.skip("one process holds a DuckDB file")
+    async with open_service(chosen) as one, open_service(chosen) as other:
+        await describe(one, **SKILLS)
+        async with asyncio.timeout(30):
+            while len((await other.list_skills(CatalogRequest())).skills) < len(SKILLS):
+                await asyncio.sleep(0.05)
+            while members(await clusters(other)) != TOPICS:
+                await asyncio.sleep(0.05)
+        await asyncio.gather(clusters(one), clusters(other))
+        assert await clusters(one) == await clusters(other)
+
+
+async def test_each_model_has_groups_of_its_own(settings: Settings) -> None:
+    found: dict[str, list[ClustersAnswer]] = {"none": [], "static": []}
+    for embedder in ("none", "static", "none", "static"):
+        chosen = settings.model_copy(update={"embedder": embedder})
+        async with open_service(chosen) as service:
+            await describe(service, **SKILLS)
+            found[embedder].append(await clusters(service))
+    for first, again in found.values():
+        assert first == again

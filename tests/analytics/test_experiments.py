@@ -7,7 +7,7 @@ from math import exp, pi
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest, ttest_ind
 from statsmodels.regression.linear_model import OLS
@@ -42,6 +42,7 @@ def group(made: Users) -> Group:
     )
 
 
+@settings(max_examples=200, deadline=None)
 @given(made=users)
 def test_the_variance_is_that_of_a_regression_with_clusters(made: Users) -> None:
     runs = np.array([run for one in made for run in one], float)
@@ -56,6 +57,7 @@ def test_the_variance_is_that_of_a_regression_with_clusters(made: Users) -> None
         assert found.variance == pytest.approx(rate * (1 - rate) / found.runs)
 
 
+@settings(max_examples=200, deadline=None)
 @given(one=users, other=users)
 def test_a_difference_turns_round_with_its_groups(one: Users, other: Users) -> None:
     there, back = (
@@ -83,6 +85,7 @@ def test_the_boundary_is_left_with_the_promised_chance() -> None:
     assert 1 - 4 / pi * stays == pytest.approx(ALPHA, abs=1e-4)
 
 
+@settings(max_examples=200, deadline=None)
 @given(one=users, other=users)
 def test_early_looks_ask_for_more(one: Users, other: Users) -> None:
     control, treatment = group(one), group(other)
@@ -99,6 +102,7 @@ def test_early_looks_ask_for_more(one: Users, other: Users) -> None:
     assert (low > 0) == (z * 0.5 > BOUNDARY)
 
 
+@settings(max_examples=200, deadline=None)
 @given(control=st.integers(0, 300), treatment=st.integers(0, 300))
 def test_unlike_sizes_are_as_likely_as_scipy_says(control: int, treatment: int) -> None:
     both = control + treatment
@@ -110,6 +114,7 @@ seconds = st.lists(st.floats(0, 1e4, width=32), min_size=2, max_size=20)
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss occurred")
+@settings(max_examples=200, deadline=None)
 @given(control=seconds, treatment=seconds)
 def test_durations_are_compared_as_scipy_does(control: list[float], treatment: list[float]) -> None:
     groups = [Times(len(one), float(np.mean(one)), float(np.var(one, ddof=1)))
@@ -130,5 +135,14 @@ def test_one_user_has_no_spread() -> None:
 
 
 def test_what_a_sample_can_find_shrinks_with_its_root() -> None:
-    assert detectable_difference(0.5, 500) == pytest.approx(0.0975, abs=1e-4)
-    assert detectable_difference(0.5, 2_000) == pytest.approx(detectable_difference(0.5, 500) / 2)
+    one_each = group([[True]] * 200 + [[False]] * 200)
+    assert detectable_difference(one_each, one_each, 500) == pytest.approx(0.0975, abs=2e-4)
+    small = detectable_difference(one_each, one_each, 2_000)
+    assert small == pytest.approx(detectable_difference(one_each, one_each, 500) / 2)
+
+
+def test_runs_that_are_alike_find_less() -> None:
+    """Four equal runs a user tell as much as one, so that the difference is twice as large."""
+    alike = group([[True] * 4] * 50 + [[False] * 4] * 50)
+    found = detectable_difference(alike, alike, 500)
+    assert found == pytest.approx(2 * 0.0975, rel=0.02)

@@ -36,7 +36,7 @@ def agglomerated(unit: np.ndarray, count: int) -> set[frozenset[int]]:
     return {frozenset(one) for one in groups}
 
 
-@settings(deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 10**6), skills=st.integers(3, 30))
 def test_groups_are_those_of_a_plain_agglomeration(seed: int, skills: int) -> None:
     vectors = np.random.default_rng(seed).normal(size=(skills, 6)).astype(np.float32)

@@ -1,14 +1,23 @@
 -- name: clusters
-SELECT * FROM skill_clusters ORDER BY cluster_id;
+-- Those of one model, or of words alone.
+SELECT *
+FROM skill_clusters
+WHERE model = $model OR (model IS NULL AND CAST($model AS TEXT) IS NULL)
+ORDER BY cluster_id;
 
 -- name: cluster_members
 SELECT * FROM skill_cluster_membership ORDER BY skill_name COLLATE "C";
 
 -- name: delete_clusters
-DELETE FROM skill_clusters;
+DELETE FROM skill_clusters
+WHERE model = $model OR (model IS NULL AND CAST($model AS TEXT) IS NULL);
 
 -- name: delete_cluster_members
-DELETE FROM skill_cluster_membership;
+DELETE FROM skill_cluster_membership
+WHERE cluster_id IN (
+    SELECT cluster_id FROM skill_clusters
+    WHERE model = $model OR (model IS NULL AND CAST($model AS TEXT) IS NULL)
+);
 
 -- name: insert_cluster
 INSERT INTO skill_clusters (cluster_id, cluster_name, terms, model, created_at, changed_at)
