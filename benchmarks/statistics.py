@@ -256,7 +256,7 @@ def rare_skills(stores: int) -> Iterator[Line]:
             wrong += bool((benjamini_hochberg(found.p_value, len(a)) < 0.05).any())
         share = wrong / stores
         name = f"{skills} rare skills in {sessions} sessions: calls with a false pair"
-        yield name, f"{share:.3f} of {stores}", share <= 0.06
+        yield name, f"{share:.3f} of {stores}", share <= 0.05
 
 
 def main() -> None:
