@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
 
@@ -41,12 +40,12 @@ from session_buddy_skills.analytics.experiments import (
 from session_buddy_skills.reports import rate
 from session_buddy_skills.storage.ab_test_store import AbTestStore, Results
 from session_buddy_skills.storage.database import Database, Row
+from session_buddy_skills.storage.user_key import HashUser
 
 MISMATCH = 0.001
 """The p-value below which groups are of other sizes than chance makes them."""
 GROUPS: tuple[TestGroup, TestGroup] = ("control", "treatment")
 NO_RUNS = Group(users=0, runs=0, completed=0, runs_squared=0, completed_squared=0, product=0)
-HashUser = Callable[[str], str]
 
 
 def group_of(test_name: str, user_id: str) -> TestGroup:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from session_buddy_skills.storage.store import InvocationStore
+from session_buddy_skills.storage.user_key import HashUser
 from session_buddy_skills.workflow_reports import WorkflowReports
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Analyses:
     no use for them.
     """
 
-    def __init__(self, store: InvocationStore, hash_user: Callable[[str], str]) -> None:
+    def __init__(self, store: InvocationStore, hash_user: HashUser) -> None:
         self._store = store
         self._hash_user = hash_user
         self.workflow = WorkflowReports(store)

@@ -69,13 +69,15 @@ def by_rule(stored: Stored) -> Filled:
         said[row["name"]] += [row["name"], row["description"] or ""]
         if row["modality"]:
             stated.setdefault(row["name"], row["modality"])
+    spelled = {name.casefold(): name for name in rules["modality"]}
     categories, modalities = [], []
     for skill in sorted(said):
         text = _plain("\n".join(said[skill]))
         found = {name: _hits(rule, text) for name, rule in rules["category"].items()}
         categories += [(skill, name) for name, hits in sorted(found.items()) if hits]
         if skill in stated:
-            modalities.append((skill, stated[skill], "stated"))
+            own = spelled.get(stated[skill].casefold(), stated[skill])
+            modalities.append((skill, own, "stated"))
             continue
         kinds = {name: _hits(rule, text) for name, rule in rules["modality"].items()}
         best = max(sorted(kinds), key=kinds.__getitem__, default=None)

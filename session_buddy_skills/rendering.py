@@ -210,8 +210,7 @@ def _value(metric: str, value: float) -> str:
 
 def _code(name: str) -> str:
     """A name that no Markdown in it can change."""
-    fence = "``" if "`" in name else "`"
-    return f"{fence} {name} {fence}" if "`" in name else f"`{name}`"
+    return f"`` {name} ``" if "`" in name else f"`{name}`"
 
 
 def _cell(text: str, most: int) -> str:

@@ -1,4 +1,4 @@
-"""Rows that were counted in SQL, judged and put into the form that is answered."""
+"""What is stored or was counted in SQL, judged and put into the form that is answered."""
 
 from __future__ import annotations
 
@@ -6,11 +6,32 @@ from collections.abc import Sequence
 from typing import Any
 
 from session_buddy_skills.analytics.rates import wilson_interval
-from session_buddy_skills.results import Duration, OutcomeCounts, Rate, SessionSummary, SkillMetrics
+from session_buddy_skills.models import Invocation
+from session_buddy_skills.results import (
+    Duration,
+    OutcomeCounts,
+    Rate,
+    Receipt,
+    SessionSummary,
+    SkillMetrics,
+)
 
 Row = dict[str, Any]
 _COUNTS = tuple(OutcomeCounts.model_fields)
 _KINDS = ("workflow_paths", "workflow_phases", "common_errors", "follow_up_actions")
+
+
+def receipt(stored: Invocation, *, changed: bool) -> Receipt:
+    """What a write answers with."""
+    return Receipt(
+        invocation_id=stored.invocation_id,
+        session_id=stored.session_id,
+        skill_name=stored.skill_name,
+        outcome=stored.outcome,
+        invoked_at=stored.invoked_at,
+        duration_seconds=stored.duration_seconds,
+        changed=changed,
+    )
 
 
 def session_report(session_id: str, skills: Sequence[Row]) -> SessionSummary:

@@ -33,7 +33,7 @@ from session_buddy_skills.recommendations import (
     SimilarRequest,
     SimilarSkills,
 )
-from session_buddy_skills.reports import session_report, skill_reports
+from session_buddy_skills.reports import receipt, session_report, skill_reports
 from session_buddy_skills.requests import checked
 from session_buddy_skills.results import (
     BatchReceipt,
@@ -104,7 +104,7 @@ class Service:
         """
         shown = await self._shown([request])
         [written] = await self._store.write(self._intake.start(request, shown))
-        return _receipt(written)
+        return receipt(written.invocation, changed=written.changed)
 
     async def complete_invocation(self, request: CompleteRequest) -> Receipt:
         """Record how a use of a skill ended.
@@ -114,7 +114,7 @@ class Service:
             ConflictError: it has ended with other content.
         """
         [written] = await self._store.write(self._intake.end(request))
-        return _receipt(written)
+        return receipt(written.invocation, changed=written.changed)
 
     async def record_invocations(self, request: BatchRequest) -> BatchReceipt:
         """Record whole invocations, all or none.
@@ -284,16 +284,3 @@ async def open_service(
     finally:
         with anyio.CancelScope(shield=True):
             await service.close()
-
-
-def _receipt(written: Written) -> Receipt:
-    stored = written.invocation
-    return Receipt(
-        invocation_id=stored.invocation_id,
-        session_id=stored.session_id,
-        skill_name=stored.skill_name,
-        outcome=stored.outcome,
-        invoked_at=stored.invoked_at,
-        duration_seconds=stored.duration_seconds,
-        changed=written.changed,
-    )

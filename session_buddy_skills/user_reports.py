@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,10 @@ from session_buddy_skills.community import (
 )
 from session_buddy_skills.reports import rate
 from session_buddy_skills.storage.store import InvocationStore
+from session_buddy_skills.storage.user_key import HashUser
 from session_buddy_skills.workflow_reports import rows_of, span, why_empty
 
 Row = dict[str, Any]
-HashUser = Callable[[str], str]
 
 
 class UserReports:

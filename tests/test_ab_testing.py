@@ -82,7 +82,7 @@ async def test_creating_again_changes_nothing(service: Service) -> None:
     await create(service, "ranking", sample_size=100)
     with pytest.raises(ConflictError, match="with sample_size 100, not 200; give the new one"):
         await create(service, "ranking", sample_size=200)
-    with pytest.raises(ConflictError, match='with description none, not "why"'):
+    with pytest.raises(ConflictError, match='with description null, not "why"'):
         await create(service, "ranking", sample_size=100, description="why")
     assert [one.test_name for one in (await tests.tests()).tests] == ["ranking"]
 

@@ -24,7 +24,7 @@ SKILLS = [
     {"name": "speedtest", "description": "Measure the network."},
     {"name": "deploy", "description": "Ship it with Kubernetes, and run a test of it."},
     {"name": "poet", "description": "Write verses."},
-    {"name": "draw", "description": "Make a picture.", "modality": "image"},
+    {"name": "draw", "description": "Make a picture.", "modality": "Image"},
     {"name": "sing", "description": "Sing a song of code.", "modality": "voice"},
 ]
 

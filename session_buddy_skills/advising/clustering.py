@@ -13,6 +13,7 @@ import numpy as np
 from uuid_utils.compat import uuid7
 
 from session_buddy_skills.advising.knowledge import Knowledge
+from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
 from session_buddy_skills.clusters import (
     ClusterMember,
@@ -53,6 +54,16 @@ class _Basis:
             and self.discriminant is other.discriminant
             and self.gone == other.gone
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Skills that are alike, before it is known which group they were."""
+
+    name: str
+    terms: list[str]
+    members: dict[str, float]
+    """Their closeness."""
 
 
 class Clustering:
@@ -96,12 +107,11 @@ class Clustering:
         """The groups of what is known now, stored where they are others than before."""
         basis = _Basis(knowledge.indexes[0], fitted, frozenset(knowledge.gone))
         stored = await self._store.clusters(model)
-        # Another server may have made others since, of which its own are those of before.
+        # Another server may have stored others since, of the same skills or of newer ones.
         if not basis.is_that(self._basis) or by_id(stored) != by_id(self._made):
-            await self._store.renew(model, partial(_made, knowledge, basis, model))
-            stored = await self._store.clusters(model)
-            self._basis = basis
-        self._made = _largest_first(stored)
+            groups = await in_thread(lambda: _groups(knowledge, basis))
+            made = await self._store.renew(model, partial(_identified, groups, model))
+            self._made, self._basis = _largest_first(made), basis
         return self._made
 
 
@@ -114,10 +124,8 @@ def _present(knowledge: Knowledge) -> list[int]:
     return [skill for skill in list(knowledge.descriptions) if skill not in knowledge.gone]
 
 
-def _made(
-    knowledge: Knowledge, basis: _Basis, model: str | None, stored: Sequence[Cluster]
-) -> list[Cluster]:
-    """The groups; one that is what it was before is the stored one."""
+def _groups(knowledge: Knowledge, basis: _Basis) -> list[_Group]:
+    """The skills in groups, the largest first."""
     names = knowledge.uses.names
     skills = np.array(sorted(_present(knowledge), key=lambda skill: names[skill]), np.intp)
     words = basis.words.matrix(len(names))
@@ -133,20 +141,29 @@ def _made(
     members: list[dict[str, float]] = [{} for _ in terms]
     for skill, group, close in zip(skills, grouping.labels, grouping.closeness, strict=True):
         members[group][names[skill]] = round(float(close), CLOSENESS_DIGITS)
-    before = {one.cluster_id: one for one in stored}
-    same = same_as_before({key: one.members for key, one in before.items()}, members)
+    return [_Group(*one) for one in zip(names_of(terms), terms, members, strict=True)]
+
+
+def _identified(
+    groups: Sequence[_Group], model: str | None, stored: Sequence[Cluster]
+) -> list[Cluster]:
+    """The groups with the ids that they had; one that is what it was is the stored one."""
+    before = by_id(stored)
+    same = same_as_before(
+        {key: one.members for key, one in before.items()}, [one.members for one in groups]
+    )
     now = datetime.now(UTC)
     made = []
-    for number, name in enumerate(names_of(terms)):
+    for number, group in enumerate(groups):
         old = before[same[number]] if number in same else None
         new = Cluster(
             cluster_id=old.cluster_id if old else uuid7(),
-            cluster_name=name,
-            terms=terms[number],
+            cluster_name=group.name,
+            terms=group.terms,
             model=model,
             created_at=old.created_at if old else now,
             changed_at=old.changed_at if old else now,
-            members=members[number],
+            members=group.members,
         )
         made.append(new if old in (None, new) else replace(new, changed_at=now))
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import partial
 
 import numpy as np
@@ -46,6 +46,7 @@ from session_buddy_skills.results import Mode
 from session_buddy_skills.settings import QUERY_CHARS, Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.store import InvocationStore
+from session_buddy_skills.storage.user_key import HashUser
 
 logger = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ class Recommender:
         settings: Settings,
         store: EvidenceStore,
         invocations: InvocationStore,
-        hash_user: Callable[[str], str],
+        hash_user: HashUser,
     ) -> None:
         self.upkeep = Upkeep(settings, store, invocations)
         self._hash_user = hash_user

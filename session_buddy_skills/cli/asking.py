@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from session_buddy_skills.settings import Settings
 
 SECONDS = 30
+SERVER_ERROR = 500
 
 Direct = Callable[["Service", Any], Awaitable[BaseModel]]
 """What a tool does, without the tool."""
@@ -75,7 +76,8 @@ def _ask_server(
             raise _hinted(held, settings)  # another server, with another record
         return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
     except HTTPError as error:
-        raise InputError(_said(server, error.read().decode(errors="replace"))) from error
+        kind = InputError if error.code < SERVER_ERROR else StorageError
+        raise kind(_said(server, error.read().decode(errors="replace"))) from error
     except TimeoutError as error:
         raise StorageError(f"the server at {server} has not answered in {SECONDS} s.") from error
     except (OSError, ValueError, KeyError) as error:

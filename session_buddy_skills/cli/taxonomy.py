@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from session_buddy_skills.cli.asking import ask
+from session_buddy_skills.cli.reports import as_json
 
 SHOWN_SKILLS = 6
-as_json = click.option("--json", "as_json", is_flag=True, help="All of it, for programs.")
 modality = click.option(
     "--modality", is_flag=True, help="A modality, of which a skill has one; not a category."
 )

@@ -23,7 +23,7 @@ MOST_COMPARED = 2_000
 """Skills that are compared each with each; of more, the others go to the nearest group."""
 TERMS = 5
 NAME_TERMS = 3
-FEWEST_CHARS = 3
+FEWEST_CHARS = 2
 SHORTEST = 1e-9
 """Vectors that are no longer say nothing."""
 SAME_CLUSTER = 0.5
@@ -146,7 +146,8 @@ def _centres(unit: Vectors, labels: NDArray[np.intp]) -> Vectors:
 
 
 def _is_word(term: str) -> bool:
-    return len(term) >= FEWEST_CHARS and term.isalpha() and term not in STOP_WORDS
+    has_letters = any(char.isalpha() for char in term)
+    return len(term) >= FEWEST_CHARS and term.isalnum() and has_letters and term not in STOP_WORDS
 
 
 def _distinct(telling: Floats, terms: Sequence[str]) -> list[str]:
@@ -156,6 +157,6 @@ def _distinct(telling: Floats, terms: Sequence[str]) -> list[str]:
         term = terms[place]
         if telling[place] <= 0 or len(found) == TERMS:
             break
-        if not any(one.startswith(term[:-1]) or term.startswith(one[:-1]) for one in found):
+        if not any(one.startswith(term) or term.startswith(one) for one in found):
             found.append(term)
     return found

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from session_buddy_skills.errors import ConflictError, InputError
+from session_buddy_skills.errors import ConflictError, InputError, shown
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.retrying import read, write_in_turn
 
@@ -45,7 +44,7 @@ class AbTestStore:
                 if stored[name] != test[name]:
                     raise ConflictError(
                         f'the A/B test "{test["test_name"]}" is there already, with {name} '
-                        f"{_shown(stored[name])}, not {_shown(test[name])}; give the new one "
+                        f"{shown(stored[name])}, not {shown(test[name])}; give the new one "
                         "another name."
                     )
             return stored
@@ -162,10 +161,6 @@ def _was_stopped(test: Row) -> str:
     return (
         f'the A/B test "{test["test_name"]}" was stopped at {test["stopped_at"]:%Y-%m-%d %H:%M} UTC'
     )
-
-
-def _shown(value: Any) -> str:
-    return "none" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _public(name: str) -> str:

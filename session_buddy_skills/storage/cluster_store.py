@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from anyio import to_thread
-
 from session_buddy_skills.storage.database import Connection, Database
 from session_buddy_skills.storage.retrying import read, write_in_turn
 
@@ -27,8 +25,8 @@ class Cluster:
     members: dict[str, float]
 
 
-Make = Callable[[list[Cluster]], list[Cluster]]
-"""What groups become of those that are stored."""
+Become = Callable[[list[Cluster]], list[Cluster]]
+"""What stored groups become. Nothing is written meanwhile, so it must be quick."""
 
 
 class ClusterStore:
@@ -41,24 +39,23 @@ class ClusterStore:
         """Those that are stored of a model, or of words alone."""
         return await read(self._database, lambda connection: _stored(connection, model))
 
-    async def renew(
-        self, model: str | None, made: Callable[[list[Cluster]], list[Cluster]]
-    ) -> None:
-        """Store what is made of those that are stored of a model, in place of them."""
+    async def renew(self, model: str | None, become: Become) -> list[Cluster]:
+        """Store what those that are stored of a model become, in place of them; answers with it."""
 
-        async def work(connection: Connection) -> None:
+        async def work(connection: Connection) -> list[Cluster]:
             stored = await _stored(connection, model)
-            clusters = await to_thread.run_sync(made, stored)
+            clusters = become(stored)
             if by_id(clusters) == by_id(stored):
-                return
+                return clusters
             await connection.execute("delete_cluster_members", {"model": model})
             await connection.execute("delete_clusters", {"model": model})
             for one in clusters:
                 row = {name: value for name, value in asdict(one).items() if name != "members"}
                 await connection.execute("insert_cluster", row)
             await connection.execute("insert_cluster_members", _columns(clusters))
+            return clusters
 
-        await write_in_turn(self._database, "clusters", work)
+        return await write_in_turn(self._database, "clusters", work)
 
 
 def by_id(clusters: Sequence[Cluster]) -> dict[UUID, Cluster]:

@@ -116,8 +116,14 @@ class TaxonomyStore:
     async def fill(self, judge: Judge) -> Stored:
         """Put all skills where the rules say; what was done by hand stays."""
 
+        before = await self.read()
+        judged = await to_thread.run_sync(judge, before)
+
         async def work(connection: Connection) -> Stored:
-            filled = await to_thread.run_sync(judge, await _stored(connection))
+            stored = await _stored(connection)
+            # Judging takes a while, in which nothing else should have to wait to be written.
+            same = (stored.categories, stored.skills) == (before.categories, before.skills)
+            filled = judged if same else await to_thread.run_sync(judge, stored)
             await connection.execute("forget_category_rules")
             await connection.execute("forget_modality_rules")
             categories = {

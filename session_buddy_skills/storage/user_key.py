@@ -6,10 +6,13 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from session_buddy_skills.errors import StorageError
 
+HashUser = Callable[[str], str]
+"""Turns a user's name into what is kept of it."""
 _HASHED = re.compile(r"user:[0-9a-f]{32}")
 
 
