@@ -105,6 +105,14 @@ def test_nothing_to_tell_is_said(tmp_path: Path) -> None:
             assert (told.returncode, told.stdout) == (0, "nothing is recorded yet\n")
 
 
+async def test_work_without_phases_is_told_from_no_work(tmp_path: Path) -> None:
+    async with open_service(Settings(data_dir=tmp_path), recommending=False) as service:
+        await record(service, [{"session_id": "s", "skill_name": "k", "outcome": "completed"}])
+    for command in ("report", "heatmap"):
+        told = run_command(tmp_path, command)
+        assert told.stdout == "nothing with a workflow phase is recorded in this part\n"
+
+
 def test_asking_makes_no_database(tmp_path: Path) -> None:
     told = run_command(tmp_path / "nothing", "report")
     assert (told.returncode, told.stdout) == (74, "")

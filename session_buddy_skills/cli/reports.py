@@ -36,11 +36,15 @@ def _scope(command: F) -> F:
     return command
 
 
-def _show(answer: dict[str, Any], as_json: bool, text: Callable[[], str]) -> None:
+def _show(
+    answer: dict[str, Any], as_json: bool, text: Callable[[], str], *, of_phases: bool = False
+) -> None:
     if as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     elif answer.get("reason") in UNKNOWN:
         raise InputError(UNKNOWN[answer["reason"]])
+    elif of_phases and answer.get("reason") == "nothing_in_scope":
+        click.echo("nothing with a workflow phase is recorded in this part")
     elif answer.get("reason") in NOTHING:
         click.echo(NOTHING[answer["reason"]])
     else:
@@ -63,7 +67,7 @@ def report(options: dict[str, object], /, as_json: bool, **where: Any) -> None:
         ReportRequest,
         asked,
     )
-    _show(answer, as_json, lambda: str(answer["markdown"]))
+    _show(answer, as_json, lambda: str(answer["markdown"]), of_phases=True)
 
 
 @click.command()
@@ -208,7 +212,7 @@ def heatmap(
         HeatmapRequest,
         where | {"metric": metric, "limit": limit},
     )
-    _show(answer, as_json, lambda: str(answer["text"]))
+    _show(answer, as_json, lambda: str(answer["text"]), of_phases=True)
 
 
 @click.command()
