@@ -26,14 +26,18 @@ from session_buddy_skills.workflow import (
 Row = dict[str, Any]
 FEWEST_TIMED = 5
 """Timed runs below which a phase is not called slow."""
-_COUNTS = ("total_invocations", *(f"{outcome.value}_count" for outcome in Outcome))
+_COUNTS = tuple(f"{outcome.value}_count" for outcome in Outcome if outcome is not Outcome.UNKNOWN)
 _OF_A_STEP = ("invocation_count", "most_common_skill", "most_common_skill_count")
 
 
+def surest_first(rows: Sequence[Row]) -> list[Row]:
+    """Rows of skills in phases by the lower bound of their completion rate, highest first."""
+    return sorted(rows, key=_surest_first)
+
+
 def effectiveness(rows: Sequence[Row]) -> list[Effectiveness]:
-    """How each skill does in each phase, surest first."""
-    skills = [Effectiveness(skill_name=row["skill_name"], **_counted(row)) for row in rows]
-    return sorted(skills, key=_surest_first)
+    """How each skill does in each phase, in the order of the rows."""
+    return [Effectiveness(skill_name=row["skill_name"], **_counted(row)) for row in rows]
 
 
 def phases(rows: Sequence[Row]) -> list[PhaseCounts]:
@@ -76,49 +80,59 @@ def steps(rows: Sequence[Row]) -> tuple[list[Transition], list[SelfLoop]]:
     return transitions, self_loops
 
 
-def heatmap(rows: Sequence[Row], request: HeatmapRequest) -> HeatmapAnswer:
-    """Skills by phases, from rows of `effectiveness_of_skills`; those without a phase are out."""
+def most_used(rows: Sequence[Row], limit: int) -> tuple[list[Row], int]:
+    """The rows of the most used skills that have a phase, and how many skills are left out."""
+    with_phase = [row for row in rows if row["workflow_phase"] is not None]
     skills: Counter[str] = Counter()
+    for row in with_phase:
+        skills[row["skill_name"]] += row["total_invocations"]
+    shown = sorted(skills, key=lambda name: (-skills[name], name))[:limit]
+    places = {name: place for place, name in enumerate(shown)}
+    chosen = [row for row in with_phase if row["skill_name"] in places]
+    chosen.sort(key=lambda row: (places[row["skill_name"]], row["workflow_phase"]))
+    return chosen, len(skills) - len(shown)
+
+
+def heatmap(rows: Sequence[Row], left_out: int, request: HeatmapRequest) -> HeatmapAnswer:
+    """Skills by phases, from what `most_used` chose."""
     columns: Counter[str] = Counter()
     for row in rows:
-        if row["workflow_phase"] is not None:
-            skills[row["skill_name"]] += row["total_invocations"]
-    shown = sorted(skills, key=lambda name: (-skills[name], name))[: request.limit]
-    cells = []
-    for row in rows:
-        if row["workflow_phase"] is not None and row["skill_name"] in shown:
-            columns[row["workflow_phase"]] += row["total_invocations"]
-            cells.append(_cell(row, request))
-    cells.sort(key=lambda one: (shown.index(one.skill_name), one.workflow_phase))
+        columns[row["workflow_phase"]] += row["total_invocations"]
     answer = HeatmapAnswer(
         metric=request.metric,
-        skills=shown,
+        skills=list(dict.fromkeys(row["skill_name"] for row in rows)),
         phases=sorted(columns, key=lambda name: (-columns[name], name)),
-        cells=cells,
-        skills_left_out=len(skills) - len(shown),
+        cells=[_cell(row, request) for row in rows],
+        skills_left_out=left_out,
     )
     return answer.model_copy(update={"text": heatmap_text(answer)})
 
 
-def best_skills(skills: Sequence[Effectiveness]) -> list[BestSkill]:
-    """Per phase the skill that most surely completes, from `effectiveness`, surest first."""
-    by_phase: dict[str, list[Effectiveness]] = {}
-    for one in skills:
+def two_surest(rows: Sequence[Row]) -> list[Row]:
+    """Per phase the two skills that most surely complete, one after the other."""
+    by_phase: dict[str, list[Row]] = {}
+    for row in surest_first(rows):
         # A skill that never completed is sure of nothing.
-        if one.workflow_phase is not None and one.completed_count:
-            by_phase.setdefault(one.workflow_phase, []).append(one)
-    return [_best(by_phase[phase]) for phase in sorted(by_phase)]
+        if row["workflow_phase"] is not None and row["completed_count"]:
+            by_phase.setdefault(row["workflow_phase"], []).append(row)
+    return [row for phase in sorted(by_phase) for row in by_phase[phase][:2]]
 
 
-def _best(skills: Sequence[Effectiveness]) -> BestSkill:
-    best = skills[0]
+def best_skills(rows: Sequence[Row]) -> list[BestSkill]:
+    """Per phase the skill that most surely completes, from what `two_surest` chose."""
+    by_phase: dict[str, list[Effectiveness]] = {}
+    for one in effectiveness(rows):
+        by_phase.setdefault(one.workflow_phase or "", []).append(one)
+    return [_best(*skills) for skills in by_phase.values()]
+
+
+def _best(best: Effectiveness, second: Effectiveness | None = None) -> BestSkill:
     if best.workflow_phase is None or best.completion_rate is None:
         raise ValueError("only skills with a phase and a rate can be the best of it")
     evidence = f"Completed {best.completed_count} of {best.completion_rate.n}"
     if best.duration is not None:
         evidence += f", typically in {seconds_text(best.duration.p50_seconds)}"
-    if len(skills) > 1:
-        second = skills[1]
+    if second is not None:
         evidence += f"; next is {second.skill_name} with {rate_text(second.completion_rate)}"
     return BestSkill(
         workflow_phase=best.workflow_phase,
@@ -159,7 +173,9 @@ def _counted(row: Row) -> Row:
     mean = row["total_duration_seconds"] / timed if timed else None
     return {
         "workflow_phase": row["workflow_phase"],
+        "total_invocations": row["total_invocations"],
         **{name: row[name] for name in _COUNTS},
+        "unknown_count": row["total_invocations"] - sum(row[name] for name in _COUNTS),
         "completion_rate": rate(row["completed_count"], _decided(row)),
         "avg_duration_seconds": mean,
         "duration": Duration(
@@ -178,9 +194,10 @@ def _decided(row: Row) -> int:
     return decided
 
 
-def _surest_first(one: Effectiveness) -> tuple[float, int, str, str]:
-    low = one.completion_rate.low if one.completion_rate else -1.0
-    return -low, -one.total_invocations, one.skill_name, one.workflow_phase or ""
+def _surest_first(row: Row) -> tuple[float, int, str, str]:
+    completed = rate(row["completed_count"], _decided(row))
+    low = completed.low if completed else -1.0
+    return -low, -row["total_invocations"], row["skill_name"], row["workflow_phase"] or ""
 
 
 def _bottleneck(row: Row, seconds: float, timed: int) -> Bottleneck:

@@ -63,6 +63,9 @@ class EffectivenessRequest(ScopedRequest):
     min_invocations: Count | None = Field(
         default=None, description="Fewest invocations of a skill in a phase to tell of. Default: 1."
     )
+    limit: Shown = Field(
+        default=100, description="Most skills in phases to tell of; the surest ones."
+    )
 
 
 class BottleneckRequest(ScopedRequest):
@@ -140,6 +143,7 @@ class EffectivenessAnswer(BaseModel):
     """Skills by phase, by the lower bound of the completion rate, highest first."""
 
     skills: list[Effectiveness]
+    left_out: int = Field(default=0, description="Skills in phases beyond the limit.")
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from anyio import to_thread
@@ -44,13 +46,22 @@ class WorkflowReports:
 
     async def effectiveness(self, request: EffectivenessRequest) -> EffectivenessAnswer:
         """How each skill does in each phase; with a `reason` if there is nothing to tell."""
-        fewest = request.min_invocations or 1
-        parameters = scope(request) | {"workflow_phase": request.workflow_phase}
-        rows, anything = await rows_of(self._store, "effectiveness_of_skills", parameters)
-        enough = [row for row in rows if row["total_invocations"] >= fewest]
-        skills = await to_thread.run_sync(findings.effectiveness, enough)
-        reason: NoAnswer = "below_threshold" if rows else "nothing_in_scope"
-        return EffectivenessAnswer(skills=skills, reason=why_empty(skills, anything, reason))
+        fewest, part = request.min_invocations or 1, scope(request)
+        of_phase = part | {"workflow_phase": request.workflow_phase}
+
+        async def work(reader: InvocationReader) -> EffectivenessAnswer:
+            rows, anything = await read_rows(reader, "effectiveness_of_skills", of_phase)
+            enough = [row for row in rows if row["total_invocations"] >= fewest]
+            shown = (await to_thread.run_sync(findings.surest_first, enough))[: request.limit]
+            skills = findings.effectiveness(await _with_durations(reader, shown, part))
+            reason: NoAnswer = "below_threshold" if rows else "nothing_in_scope"
+            return EffectivenessAnswer(
+                skills=skills,
+                left_out=len(enough) - len(shown),
+                reason=why_empty(skills, anything, reason),
+            )
+
+        return await self._store.read(work)
 
     async def bottlenecks(self, request: BottleneckRequest) -> BottleneckAnswer:
         """How far each phase holds work back; with a `reason` if there is nothing to tell."""
@@ -69,10 +80,18 @@ class WorkflowReports:
 
     async def heatmap(self, request: HeatmapRequest) -> HeatmapAnswer:
         """Skills by phases, the most used ones; with a `reason` if there is nothing to tell."""
-        rows, anything = await rows_of(
-            self._store, "effectiveness_of_skills", scope(request) | _EVERY_SKILL
-        )
-        found = await to_thread.run_sync(findings.heatmap, rows, request)
+        part = scope(request)
+
+        async def work(reader: InvocationReader) -> tuple[list[Row], int, bool]:
+            skills = "effectiveness_of_skills"
+            rows, anything = await read_rows(reader, skills, part | _EVERY_SKILL)
+            shown, left_out = findings.most_used(rows, request.limit)
+            if request.metric == "duration":
+                shown = await _with_durations(reader, shown, part)
+            return shown, left_out, anything
+
+        rows, left_out, anything = await self._store.read(work)
+        found = await to_thread.run_sync(findings.heatmap, rows, left_out, request)
         return found.model_copy(
             update={"reason": why_empty(found.cells, anything, "nothing_in_scope")}
         )
@@ -80,46 +99,79 @@ class WorkflowReports:
     async def report(self, request: ReportRequest) -> ReportAnswer:
         """The whole report, of one state of the record."""
 
-        async def work(reader: InvocationReader) -> tuple[list[Row], list[Row], list[Row], bool]:
-            part = scope(request)
-            phases = await reader.rows("phases", part)
-            if not phases:
-                return [], [], [], (await reader.counts())["total_invocations"] > 0
-            skills = await reader.rows("effectiveness_of_skills", part | _EVERY_SKILL)
-            return phases, skills, await reader.rows("transitions", part), True
+        part = scope(request)
 
-        phases, skills, pairs, anything = await self._store.read(work)
-        if not phases:
-            return ReportAnswer(reason=why_empty([], anything, "nothing_in_scope"))
-        found = await to_thread.run_sync(_findings, phases, skills, pairs)
+        async def work(reader: InvocationReader) -> _Counted:
+            phases, anything = await read_rows(reader, "phases", part)
+            if not phases:
+                return _Counted(anything)
+            skills = await reader.rows("effectiveness_of_skills", part | _EVERY_SKILL)
+            surest = await to_thread.run_sync(findings.two_surest, skills)
+            without_phase = (row for row in skills if row["workflow_phase"] is None)
+            return _Counted(
+                anything,
+                phases,
+                await _with_durations(reader, surest, part),
+                await reader.rows("transitions", part),
+                sum(row["total_invocations"] for row in without_phase),
+            )
+
+        counted = await self._store.read(work)
+        if not counted.phases:
+            return ReportAnswer(reason=why_empty([], counted.anything, "nothing_in_scope"))
+        found = await to_thread.run_sync(_findings, counted)
         if request.format == "markdown":
             return ReportAnswer(markdown=workflow_markdown(found))
         return ReportAnswer(findings=found)
 
 
-def _findings(phases: list[Row], skills: list[Row], pairs: list[Row]) -> WorkflowFindings:
-    transitions, self_loops = findings.steps(pairs)
+@dataclass(slots=True)
+class _Counted:
+    """What a report rests on."""
+
+    anything: bool
+    phases: Sequence[Row] = ()
+    surest: Sequence[Row] = ()
+    pairs: Sequence[Row] = ()
+    without_phase: int = 0
+
+
+def _findings(counted: _Counted) -> WorkflowFindings:
+    transitions, self_loops = findings.steps(counted.pairs)
     return WorkflowFindings(
-        total_invocations=sum(row["total_invocations"] for row in phases),
-        without_phase=sum(
-            row["total_invocations"] for row in skills if row["workflow_phase"] is None
-        ),
-        phases=findings.phases(phases),
-        bottlenecks=findings.bottlenecks(phases),
+        total_invocations=sum(row["total_invocations"] for row in counted.phases),
+        without_phase=counted.without_phase,
+        phases=findings.phases(counted.phases),
+        bottlenecks=findings.bottlenecks(counted.phases),
         transitions=transitions,
         self_loops=self_loops,
-        best_skills=findings.best_skills(findings.effectiveness(skills)),
+        best_skills=findings.best_skills(counted.surest),
     )
+
+
+async def _with_durations(reader: InvocationReader, rows: Sequence[Row], part: Row) -> list[Row]:
+    """Rows of skills in phases with the percentiles of their durations in this part."""
+    pairs = [(row["skill_name"], row["workflow_phase"] or "") for row in rows]
+    names = {"skill_names": [one for one, _ in pairs], "workflow_phases": [one for _, one in pairs]}
+    found = await reader.rows("durations_of_skills", part | names) if rows else []
+    durations = {(row["skill_name"], row["phase"]): row["p50_p95_seconds"] for row in found}
+    return [
+        row | {"p50_p95_seconds": durations[pair]} for row, pair in zip(rows, pairs, strict=True)
+    ]
 
 
 async def rows_of(store: InvocationStore, query: str, parameters: Row) -> tuple[list[Row], bool]:
     """The rows of a query, and whether anything is recorded at all."""
 
-    async def work(reader: InvocationReader) -> tuple[list[Row], bool]:
-        rows = await reader.rows(query, parameters)
-        return rows, bool(rows) or (await reader.counts())["total_invocations"] > 0
+    return await store.read(partial(read_rows, query=query, parameters=parameters))
 
-    return await store.read(work)
+
+async def read_rows(
+    reader: InvocationReader, query: str, parameters: Row
+) -> tuple[list[Row], bool]:
+    """Likewise, beside what else is read of the same state."""
+    rows = await reader.rows(query, parameters)
+    return rows, bool(rows) or (await reader.counts())["total_invocations"] > 0
 
 
 def scope(request: ScopedRequest) -> Row:

@@ -199,6 +199,8 @@ CASES: list[Case] = [
     ("skill_effectiveness", {"days": "7"}, 'days must be a number, not "7".'),
     ("skill_effectiveness", {"days": 1, "since": "2026-01-01T00:00:00Z"},
      "days stands in place of since and until: give one or the other."),
+    ("skill_effectiveness", {"limit": 0}, "limit must be at least 1, not 0."),
+    ("skill_effectiveness", {"limit": 1_001}, "limit must be at most 1000, not 1001."),
     ("skill_effectiveness", {"min_invocations": 0},
      "min_invocations must be at least 1, not 0."),
     ("workflow_bottlenecks", {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"},

@@ -84,6 +84,10 @@ async def _check(
         _check_counts(found, expected[found.skill_name, found.workflow_phase])
     lows = [one.completion_rate.low if one.completion_rate else -1 for one in answer.skills]
     assert lows == sorted(lows, reverse=True)
+    few = checked(EffectivenessRequest, min_invocations=fewest, limit=2, **where)
+    surest = await service.analyses.workflow.effectiveness(few)
+    assert surest.skills == answer.skills[:2]
+    assert (answer.left_out, surest.left_out) == (0, max(0, len(expected) - 2))
     await _check_bottlenecks(service, chosen, where, least)
     await _check_transitions(service, chosen, where)
     await _check_heatmap(service, chosen, where)
