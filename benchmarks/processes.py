@@ -18,7 +18,12 @@ ROOT = Path(__file__).parents[1]
 def environment(settings: Settings) -> dict[str, str]:
     """That of a process which keeps its data there."""
     folder = str(settings.data_dir)
-    given = {"HOME": folder, "PATH": os.environ["PATH"], f"{PREFIX}DATA_DIR": folder}
+    given = {
+        "HOME": folder,
+        "PATH": os.environ["PATH"],
+        f"{PREFIX}DATA_DIR": folder,
+        f"{PREFIX}EMBEDDER": settings.embedder,
+    }
     return given | ({f"{PREFIX}DATABASE": settings.database} if settings.database else {})
 
 

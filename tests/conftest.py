@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from session_buddy_skills.app import build_app
 from session_buddy_skills.embeddings.choosing import load_onnx
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import PREFIX, Settings
-from tests.databases import TEMPLATE, postgresql_with_template
+from tests.databases import TEMPLATE, migrated_file, postgresql_with_template
 from tests.postgresql import PostgreSQL
 
 NewSettings = Callable[..., Settings]
@@ -42,6 +43,12 @@ def postgresql() -> Iterator[PostgreSQL]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def duckdb_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DuckDB file that has our schema, for others to be copied from."""
+    return migrated_file(tmp_path_factory.mktemp("template"))
+
+
 @pytest.fixture(params=["duckdb", "postgresql"])
 def engine(request: pytest.FixtureRequest) -> str:
     """What uses this runs on each engine."""
@@ -50,7 +57,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def new_settings(
-    engine: str, tmp_path: Path, request: pytest.FixtureRequest
+    engine: str, tmp_path: Path, request: pytest.FixtureRequest, duckdb_file: Path
 ) -> Iterator[NewSettings]:
     """Makes settings with a new database of the engine; empty ones have no schema yet."""
     server: PostgreSQL | None = None
@@ -61,7 +68,11 @@ def new_settings(
     def new(name: str = "data", *, empty: bool = False) -> Settings:
         folder = tmp_path / name
         if server is None:
-            return Settings.load(data_dir=folder, embedder="none")
+            made = Settings.load(data_dir=folder, embedder="none")
+            if not empty:
+                made.database_path.parent.mkdir(parents=True)
+                shutil.copy(duckdb_file, made.database_path)
+            return made
         clones.append(server.clone("template1" if empty else TEMPLATE))
         url = server.url(clones[-1])
         return Settings.load(data_dir=folder, database=url, embedder="none")
@@ -167,5 +178,13 @@ def start_server(data_dir: Path, **variables: object) -> ServerProcess:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
     started = start_server(tmp_path / "server")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server for all tests of a file that leave it empty."""
+    started = start_server(tmp_path_factory.mktemp("server"))
     yield started
     started.stop()

@@ -27,14 +27,25 @@ def postgresql_with_template() -> Iterator[PostgreSQL]:
     """
     with PostgreSQL(fsync="off") as server:
         server.execute(f"CREATE DATABASE {TEMPLATE}")
-        subprocess.run(
-            [sys.executable, "-m", "session_buddy_skills", "db", "migrate"],
-            env={"PATH": os.environ["PATH"], f"{PREFIX}DATABASE": server.url(TEMPLATE)},
-            cwd=Path(__file__).parents[1],
-            check=True,
-            capture_output=True,
-        )
+        migrate(server.url(TEMPLATE))
         yield server
+
+
+def migrated_file(folder: Path) -> Path:
+    """Make a DuckDB file with our schema in this folder."""
+    path = folder / "skills.duckdb"
+    migrate(str(path))
+    return path
+
+
+def migrate(database: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "session_buddy_skills", "db", "migrate"],
+        env={"PATH": os.environ["PATH"], f"{PREFIX}DATABASE": database},
+        cwd=Path(__file__).parents[1],
+        check=True,
+        capture_output=True,
+    )
 
 
 def execute(settings: Settings, statement: str) -> list[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ from tests.invocations import invocations
 @pytest.fixture
 async def recorded(tmp_path: Path) -> Path:
     """A data folder with some invocations."""
-    async with open_service(Settings.load(data_dir=tmp_path)) as service:
+    async with open_service(Settings.load(data_dir=tmp_path), recommending=False) as service:
         await service.record_invocations(checked(BatchRequest, invocations=invocations(50)))
     return tmp_path
 

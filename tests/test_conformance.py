@@ -67,8 +67,8 @@ def test_every_scenario_is_decided() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", APPLY)
-def test_scenario_passes(server: ServerProcess, tmp_path: Path, scenario: str) -> None:
-    url = f"{server.url}/mcp"
+def test_scenario_passes(empty_server: ServerProcess, tmp_path: Path, scenario: str) -> None:
+    url = f"{empty_server.url}/mcp"
     options = ["--url", url, "--scenario", scenario, "-o", str(tmp_path / "out")]
     done = subprocess.run(
         [*node_command(CONFORMANCE), "server", *options],

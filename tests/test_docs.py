@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import pages
+from session_buddy_skills.settings import PREFIX
 from tests.conftest import COMMAND, ROOT, ServerProcess, environment
 
 DOCUMENTS = [
@@ -90,7 +92,14 @@ def test_the_replay_counts_right_over_both_transports(tmp_path: Path) -> None:
     lines = [f'"query {n}, with a comma",skill-{n % 7}' for n in range(60)]
     history.write_text("query,skill\n" + "\n".join(lines) + "\n", encoding="utf-8")
     command = [sys.executable, "-m", "benchmarks.replay", "--history", str(history)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {f"{PREFIX}EMBEDDER": "none"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert re.findall(r"(\w+) +60 queries, 7 skills: every count right", done.stdout) == [
         "stdio",
         "HTTP",

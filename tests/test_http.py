@@ -69,8 +69,8 @@ def test_what_crackerjack_calls_without_initialize(server: ServerProcess) -> Non
         assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
 
 
-def test_a_bad_call_is_a_tool_error_and_not_an_http_error(server: ServerProcess) -> None:
-    response = rpc(server, "tools/call", {"name": "track_invocation", "arguments": {}})
+def test_a_bad_call_is_a_tool_error_and_not_an_http_error(empty_server: ServerProcess) -> None:
+    response = rpc(empty_server, "tools/call", {"name": "track_invocation", "arguments": {}})
     assert response.status_code == 200
     assert response.json()["result"]["isError"] is True
 
@@ -120,26 +120,26 @@ def test_plain_http_answers_with_the_tool_s_json(server: ServerProcess) -> None:
     ],
 )
 def test_plain_http_refuses_bad_input(
-    server: ServerProcess, path: str, body: Any, status: int, error: str
+    empty_server: ServerProcess, path: str, body: Any, status: int, error: str
 ) -> None:
-    response = post(server, path, body)
+    response = post(empty_server, path, body)
     assert (response.status_code, response.json()) == (status, {"error": error})
-    assert httpx2.get(f"{server.url}/health").json()["invocations"] == 0
+    assert httpx2.get(f"{empty_server.url}/health").json()["invocations"] == 0
 
 
 @pytest.mark.parametrize("path", ["/tools/track_invocation", "/mcp"])
-def test_a_body_that_is_too_large_is_refused(server: ServerProcess, path: str) -> None:
-    response = post(server, path, b'{"a": "' + b"x" * 5_000_000 + b'"}', **CLIENT_HEADERS)
+def test_a_body_that_is_too_large_is_refused(empty_server: ServerProcess, path: str) -> None:
+    response = post(empty_server, path, b'{"a": "' + b"x" * 5_000_000 + b'"}', **CLIENT_HEADERS)
     assert response.status_code == 413
-    assert httpx2.get(f"{server.url}/health").json()["invocations"] == 0
+    assert httpx2.get(f"{empty_server.url}/health").json()["invocations"] == 0
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/tools/health_check"])
 @pytest.mark.parametrize("header", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}])
 def test_a_web_page_cannot_reach_it(
-    server: ServerProcess, path: str, header: dict[str, str]
+    empty_server: ServerProcess, path: str, header: dict[str, str]
 ) -> None:
-    response = post(server, path, {}, **header)
+    response = post(empty_server, path, {}, **header)
     assert response.status_code in {403, 421}
 
 
@@ -172,10 +172,10 @@ def test_sigterm_under_load_loses_no_answered_write(server: ServerProcess) -> No
     assert {key for (key,) in rows} >= set(answered)
 
 
-def test_a_port_in_use_is_said_in_one_sentence(server: ServerProcess) -> None:
+def test_a_port_in_use_is_said_in_one_sentence(empty_server: ServerProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = run_command(server.data_dir / "other", "serve", "--port", str(port))
+        done = run_command(empty_server.data_dir / "other", "serve", "--port", str(port))
     assert done.returncode == 69
     assert done.stderr == (
         f"session-buddy-skills: cannot listen on 127.0.0.1 port {port}: Address already in use; "
@@ -183,20 +183,20 @@ def test_a_port_in_use_is_said_in_one_sentence(server: ServerProcess) -> None:
     )
 
 
-def test_a_database_that_is_held_is_said_in_one_sentence(server: ServerProcess) -> None:
-    database = server.data_dir / "skills.duckdb"
+def test_a_database_that_is_held_is_said_in_one_sentence(empty_server: ServerProcess) -> None:
+    database = empty_server.data_dir / "skills.duckdb"
     for command in (["serve", "--port", "0"], [], ["db", "status"], ["db", "backup"]):
-        done = run_command(server.data_dir, *command)
+        done = run_command(empty_server.data_dir, *command)
         assert done.returncode == 75
         assert done.stdout == ""
         assert done.stderr.startswith(
             f"session-buddy-skills: the database {database} is held by another process ("
         )
-        assert f"process id {server.process.pid})" in done.stderr
+        assert f"process id {empty_server.process.pid})" in done.stderr
         assert done.stderr.count("\n") == 1
 
 
-async def test_the_internal_listing_before_each_call_stays_off(server: ServerProcess) -> None:
+async def test_the_internal_listing_before_each_call_stays_off() -> None:
     # On the newest protocol the SDK looks for a tool's schema before each call; app.py answers
     # None. If the library drops the hook, the attribute no longer decides anything.
     from mcp.server import _streamable_http_modern as modern
@@ -211,11 +211,11 @@ async def test_the_internal_listing_before_each_call_stays_off(server: ServerPro
     assert lookup("track_invocation") is None
 
 
-def test_two_servers_have_two_databases(server: ServerProcess) -> None:
-    other = start_server(server.data_dir / "other")
+def test_two_servers_have_two_databases(empty_server: ServerProcess) -> None:
+    other = start_server(empty_server.data_dir / "other")
     try:
         post(other, "/tools/track_invocation", {"session_id": "s", "skill_name": "k"})
-        assert httpx2.get(f"{server.url}/health").json()["invocations"] == 0
+        assert httpx2.get(f"{empty_server.url}/health").json()["invocations"] == 0
         assert httpx2.get(f"{other.url}/health").json()["invocations"] == 1
     finally:
         assert other.stop() == 0

@@ -102,7 +102,21 @@ def test_inspector_lists_every_tool(inspector: Inspector) -> None:
 
 
 @pytest.mark.slow
-def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> None:
+def test_inspector_writes_and_reads(inspector: Inspector) -> None:
+    use = {"session_id": "s", "skill_name": "k"}
+    answers = [
+        inspector.call("track_invocation", use),
+        inspector.call("complete_invocation", use | {"completed": True}),
+        inspector.call("session_summary", {"session_id": "s"}),
+    ]
+    check(answers)
+    assert answers[2][1]["structuredContent"]["completed_invocations"] == 1
+
+
+@pytest.mark.slow
+def test_inspector_calls_every_tool(server: ServerProcess, tmp_path: Path) -> None:
+    """Over HTTP alone: over standard input and output each call starts a server of its own."""
+    inspector = over_http(server, tmp_path)
     use = {"session_id": "s", "skill_name": "k"}
     answers = [
         inspector.call("track_invocation", use | {"user_query": "a", "selection_rank": 1}),
@@ -128,7 +142,6 @@ def test_inspector_calls_every_tool(inspector: Inspector, tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_inspector_calls_every_report(server: ServerProcess, tmp_path: Path) -> None:
-    """Over HTTP alone: over standard input and output each call starts a server of its own."""
     inspector = over_http(server, tmp_path)
     check(
         [

@@ -50,16 +50,6 @@ async def test_a_model_that_was_made_is_taken_at_once(tmp_path: Path, made_model
 
 
 @pytest.mark.slow
-async def test_a_damaged_one_is_made_anew(tmp_path: Path, made_model: Path) -> None:
-    target = tmp_path / "models" / made_model.name
-    target.mkdir(parents=True)
-    (target / "model.onnx").write_bytes(b"not a model")
-    embedder = await load_onnx(settings_of(tmp_path))
-    assert embedder.dimensions == 384
-    assert (target / "meta.json").exists()
-
-
-@pytest.mark.slow
 async def test_what_was_made_serves_when_the_original_is_gone(
     tmp_path: Path, made_model: Path
 ) -> None:

@@ -96,7 +96,7 @@ async def test_a_file_of_another_kind_is_refused_and_left(tmp_path: Path, conten
 
 
 async def test_a_full_disk_is_said_and_survived(full_disk: Path) -> None:
-    settings = Settings.load(data_dir=full_disk)
+    settings = Settings.load(data_dir=full_disk, embedder="none")
     answered = 0
     async with open_service(settings) as service:
         big = {"session_id": "s", "skill_name": "k"}
@@ -143,7 +143,7 @@ async def test_a_disk_that_fills_while_the_log_is_moved_loses_and_invents_nothin
     tmp_path: Path, mebibytes: int
 ) -> None:
     with small_disk(tmp_path / "small", mebibytes=mebibytes) as folder:
-        settings = Settings.load(data_dir=folder)
+        settings = Settings.load(data_dir=folder, embedder="none")
         (folder / "ballast").write_bytes(b"x" * 2**20)
         answered = refused = 0
         async with open_service(settings) as service:
@@ -164,7 +164,7 @@ async def test_a_disk_that_fills_while_the_log_is_moved_loses_and_invents_nothin
 
 
 async def test_writing_goes_on_when_a_full_disk_has_room_again(full_disk: Path) -> None:
-    settings = Settings.load(data_dir=full_disk)
+    settings = Settings.load(data_dir=full_disk, embedder="none")
     ballast = full_disk / "ballast"
     async with open_service(settings) as service:
         start = checked(TrackRequest, session_id="s", skill_name="k", user_query="q" * 5_000)
