@@ -10,6 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from session_buddy_skills.imports import ImportedInvocation
 from session_buddy_skills.models import (
     BatchRequest,
     CompleteRequest,
@@ -51,6 +52,10 @@ class Intake:
         """Whole invocations; `shown` has what their recommendations showed."""
         return tuple(self._put(one, one.resolved_outcome, shown) for one in request.invocations)
 
+    def imported(self, request: ImportedInvocation) -> Invocation:
+        """What a history tells, as it is stored."""
+        return self._put(request, request.resolved_outcome, {}).invocation
+
     def _put(self, request: TrackRequest | RecordRequest, outcome: Outcome, shown: Shown) -> Put:
         stated = self._stated(request, outcome)
         known = stated.copy()
@@ -85,6 +90,8 @@ class Intake:
                 stated[name] = ()
         if "user" in stated:
             stated["user"] = self.hash_user(stated["user"])
+        if hashed := stated.pop("user_hash", None):
+            stated["user"] = hashed
         return stated
 
     @cached_property

@@ -233,7 +233,9 @@ class BatchRequest(Request):
 class Invocation:
     """One use of one skill, as it is stored; not changed once made.
 
-    Times are UTC; `user` is a keyed hash.
+    Times are UTC; `user` is a keyed hash. What follows `recommendation_id` is known of calls that
+    were read from a history: what was passed and under which name, who called (`model`, `subagent`,
+    or `slash` for the user), tokens without cached ones, and whether the end is a conclusion.
     """
 
     invocation_id: UUID
@@ -256,6 +258,14 @@ class Invocation:
     source: str | None = None
     rating: int | None = None
     recommendation_id: UUID | None = None
+    arguments: str | None = None
+    called_as: str | None = None
+    called_by: str | None = None
+    agent_id: str | None = None
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    end_inferred: bool | None = None
 
     @property
     def completed(self) -> bool:

@@ -24,6 +24,7 @@ from session_buddy_skills.catalog import (
 )
 from session_buddy_skills.errors import SettingsError, StorageError
 from session_buddy_skills.exporting import export_to_file, target_file
+from session_buddy_skills.importing import Importing
 from session_buddy_skills.intake import Intake, Shown
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
 from session_buddy_skills.recommendations import (
@@ -49,6 +50,7 @@ from session_buddy_skills.results import (
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.catalog_store import CatalogStore
 from session_buddy_skills.storage.database import Database
+from session_buddy_skills.storage.import_store import ImportStore
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
@@ -78,6 +80,7 @@ class Service:
         # Looked up at need: the first user makes the key.
         self._hash_user = lambda user: self._intake.hash_user(user)
         self.analyses = Analyses(self._store, self._hash_user)
+        self.imports = Importing(ImportStore(self._store, self._observe), self._intake)
         self._recommender: Recommender | None = None
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from session_buddy_skills.cli.db import db
+from session_buddy_skills.cli.importing import import_
 from session_buddy_skills.cli.reports import REPORTS
 from session_buddy_skills.cli.skills import skills
 from session_buddy_skills.cli.taxonomy import taxonomy
@@ -74,6 +75,7 @@ def serve(options: dict[str, object], host: str | None, port: int | None) -> Non
 
 
 cli.add_command(db)
+cli.add_command(import_)
 cli.add_command(skills)
 cli.add_command(taxonomy)
 for command in REPORTS:

@@ -48,15 +48,25 @@ def ask(
 
     settings = Settings.load(**options)
     asked = checked(request, **arguments)
-    if reads and settings.engine == "duckdb" and not settings.database_path.exists():
-        raise StorageError(
-            f"there is no database {settings.database_path}; a server makes it when it starts, and "
-            "SESSION_BUDDY_SKILLS_DATABASE or --database names another."
-        )
+    if reads:
+        require_database(settings)
     try:
         return anyio.run(partial(_ask_database, settings, direct, asked))
     except DatabaseHeldError as held:
         return _ask_server(settings, tool, arguments, held)
+
+
+def require_database(settings: Settings) -> None:
+    """Make sure that there is a database to read.
+
+    Raises:
+        StorageError: there is none.
+    """
+    if settings.engine == "duckdb" and not settings.database_path.exists():
+        raise StorageError(
+            f"there is no database {settings.database_path}; a server makes it when it starts, and "
+            "SESSION_BUDDY_SKILLS_DATABASE or --database names another."
+        )
 
 
 async def _ask_database(settings: Settings, direct: Direct, request: Request) -> dict[str, Any]:

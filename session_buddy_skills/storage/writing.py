@@ -74,7 +74,7 @@ async def _commit_among_others(
             results.extend(_apply_again(ledger, write, first) for write, first in pairs)
         else:
             results.extend(_apply(ledger, write) for write in writes)
-        await _insert(connection, ledger.inserted)
+        await insert_rows(connection, ledger.inserted)
         await _end(connection, ledger.updated)
 
     try:
@@ -159,26 +159,32 @@ async def _stored(
             "stored_by_use", {"session_ids": list(sessions), "skill_names": list(skills)}
         )
     # Only a write that is sent again is compared with the stored text, so only then is it read.
-    compared = {row["query_id"] for row in rows if row["invocation_id"] in put_ids} - {None}
-    texts: dict[UUID, str] = {}
-    if compared:
-        found = await connection.fetch("query_texts", {"query_ids": list(compared)})
-        texts = {row["query_id"]: row["query_text"] for row in found}
+    compared = [row for row in rows if row["invocation_id"] in put_ids]
+    texts = await texts_of(connection, compared)
     unique = {row["invocation_id"]: row for row in rows}
-    return [_from_row(row, texts) for row in unique.values()]
+    return [from_row(row, texts) for row in unique.values()]
 
 
 def _puts(write: Put | tuple[Put, ...]) -> tuple[Put, ...]:
     return write if isinstance(write, tuple) else (write,)
 
 
-def _from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
+async def texts_of(connection: Connection, rows: Sequence[Row]) -> dict[UUID, str]:
+    """The texts of the queries of stored rows, by their ids."""
+    ids = list({row["query_id"] for row in rows} - {None})
+    found = await connection.fetch("query_texts", {"query_ids": ids}) if ids else []
+    return {row["query_id"]: row["query_text"] for row in found}
+
+
+def from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
+    """A row of `stored_by_id` as an invocation; the row is used up."""
     row["user_query"] = texts.get(row.pop("query_id"))
     row["user"] = row.pop("user_hash")
     return Invocation.from_row(row)
 
 
-async def _insert(connection: Connection, rows: list[Invocation]) -> None:
+async def insert_rows(connection: Connection, rows: Sequence[Invocation]) -> None:
+    """Store invocations that are not stored, and the texts of their queries."""
     ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
     await _insert_queries(connection, ids)
     query_ids = [ids[row.user_query] if row.user_query else None for row in rows]

@@ -50,7 +50,9 @@ SELECT
     i.invocation_id, i.session_id, i.skill_name, i.invoked_at, i.ended_at, i.outcome,
     i.duration_seconds, q.query_text AS user_query, i.alternatives_considered, i.selection_rank,
     i.follow_up_actions, i.error_type, i.workflow_path, i.workflow_phase, i.workflow_step_id,
-    i.project, i.user_hash AS user, i.source, i.rating, i.recommendation_id
+    i.project, i.user_hash AS user, i.source, i.rating, i.recommendation_id,
+    i.arguments, i.called_as, i.called_by, i.agent_id, i.model, i.input_tokens, i.output_tokens,
+    i.end_inferred
 FROM skill_invocation AS i
 LEFT JOIN skill_query AS q ON q.query_id = i.query_id
 ORDER BY i.invoked_at, i.invocation_id;

@@ -4,7 +4,8 @@ SELECT
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
     workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
-    recommendation_id
+    recommendation_id, arguments, called_as, called_by, agent_id, model,
+    input_tokens, output_tokens, end_inferred
 FROM skill_invocation
 WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
@@ -31,7 +32,8 @@ SELECT
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
     workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
-    recommendation_id
+    recommendation_id, arguments, called_as, called_by, agent_id, model,
+    input_tokens, output_tokens, end_inferred
 FROM ranked
 WHERE outcome = 'pending' OR place = 1;
 
@@ -64,13 +66,15 @@ INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
     workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
-    recommendation_id
+    recommendation_id, arguments, called_as, called_by, agent_id, model, input_tokens,
+    output_tokens, end_inferred
 )
 VALUES (
     $invocation_id, $session_id, $skill_name, $invoked_at, $ended_at, $outcome, $duration_seconds,
     $query_id, $alternatives_considered, $selection_rank, $follow_up_actions, $error_type,
     $workflow_path, $workflow_phase, $workflow_step_id, $project, $user_hash, $source, $rating,
-    $recommendation_id
+    $recommendation_id, $arguments, $called_as, $called_by, $agent_id, $model, $input_tokens,
+    $output_tokens, $end_inferred
 );
 
 -- name: insert_invocations
@@ -78,7 +82,9 @@ VALUES (
 INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     alternatives_considered, selection_rank, follow_up_actions, error_type, workflow_path,
-    workflow_phase, workflow_step_id, project, user_hash, source, rating, recommendation_id, query_id
+    workflow_phase, workflow_step_id, project, user_hash, source, rating, recommendation_id,
+    arguments, called_as, called_by, agent_id, model, input_tokens, output_tokens, end_inferred,
+    query_id
 )
 SELECT row.*, query_id
 FROM (
@@ -102,7 +108,15 @@ FROM (
         "user": "VARCHAR",
         "source": "VARCHAR",
         "rating": "INTEGER",
-        "recommendation_id": "UUID"
+        "recommendation_id": "UUID",
+        "arguments": "VARCHAR",
+        "called_as": "VARCHAR",
+        "called_by": "VARCHAR",
+        "agent_id": "VARCHAR",
+        "model": "VARCHAR",
+        "input_tokens": "BIGINT",
+        "output_tokens": "BIGINT",
+        "end_inferred": "BOOLEAN"
     }]')) AS row,
         unnest(CAST($query_ids AS UUID[])) AS query_id
 ) AS new;

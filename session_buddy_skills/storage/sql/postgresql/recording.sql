@@ -2,7 +2,8 @@
 COPY skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     selection_rank, error_type, workflow_path, workflow_phase, workflow_step_id, project,
-    user_hash, source, rating, recommendation_id, alternatives_considered, follow_up_actions, query_id
+    user_hash, source, rating, recommendation_id, arguments, called_as, called_by, agent_id, model,
+    input_tokens, output_tokens, end_inferred, alternatives_considered, follow_up_actions, query_id
 ) FROM STDIN (FORMAT BINARY);
 
 -- name: end_invocations

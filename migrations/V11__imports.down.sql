@@ -1,0 +1,13 @@
+DELETE FROM skill_turns WHERE kind = 'imports';
+DROP TABLE skill_import_item;
+DROP TABLE skill_import_record;
+DROP TABLE skill_import_file;
+DROP TABLE skill_import;
+ALTER TABLE skill_invocation DROP COLUMN end_inferred;
+ALTER TABLE skill_invocation DROP COLUMN output_tokens;
+ALTER TABLE skill_invocation DROP COLUMN input_tokens;
+ALTER TABLE skill_invocation DROP COLUMN model;
+ALTER TABLE skill_invocation DROP COLUMN agent_id;
+ALTER TABLE skill_invocation DROP COLUMN called_by;
+ALTER TABLE skill_invocation DROP COLUMN called_as;
+ALTER TABLE skill_invocation DROP COLUMN arguments;

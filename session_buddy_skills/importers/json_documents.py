@@ -1,0 +1,180 @@
+"""skill_metrics.json of crackerjack and session-buddy, and what they export.
+
+Five shapes are about, all with a list `invocations`. With `skills`, the totals of each skill, stand
+times of the machine without a zone; exports add `summary`. With `invocations` alone times have a
+zone, and there either a duration of 0.01 stands for none, or records have a workflow_phase.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from session_buddy_skills.errors import InputError, shown
+from session_buddy_skills.importers.json_text import FaultError, parse
+from session_buddy_skills.importers.records import (
+    Reading,
+    differing,
+    file_digest,
+    total_bytes,
+)
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+
+NOT_MEASURED_SECONDS = 0.01
+_PLACES = (".crackerjack/skill_metrics.json", ".session-buddy/skill_metrics.json")
+_KNOWN = {
+    "skill_name",
+    "invoked_at",
+    "session_id",
+    "workflow_path",
+    "workflow_phase",
+    "workflow_step_id",
+    "completed",
+    "duration_seconds",
+    "user_query",
+    "alternatives_considered",
+    "selection_rank",
+    "follow_up_actions",
+    "error_type",
+    "rating",
+}
+Record = dict[str, Any]
+
+
+class JsonDocuments:
+    """Reads them, each at once."""
+
+    kind: Kind = "json"
+    title = "skill_metrics.json of crackerjack or session-buddy"
+
+    def discover(self, home: Path, here: Path) -> list[Path]:
+        """In this folder, and in the user's own."""
+        found = [folder / place for folder in (here, home) for place in _PLACES]
+        return [path for path in dict.fromkeys(found) if path.is_file()]
+
+    def size_bytes(self, path: Path) -> int:
+        """The file's own size."""
+        return total_bytes([path])
+
+    def open(self, path: Path, options: Options) -> Iterator[Document]:
+        """The document.
+
+        Raises:
+            InputError: it cannot be read, or is none of these.
+        """
+        yield Document(path, read_file(path), options)
+
+
+class Document:
+    """One document, in memory."""
+
+    def __init__(self, path: Path, content: bytes, options: Options) -> None:
+        self.path = path
+        self.size_bytes = len(content)
+        self.digest = file_digest(content)
+        self.notes: list[str] = []
+        self._options = options
+        self._document = _document(path, content)
+
+    def records(self) -> Iterator[ImportedInvocation | BadRecord]:
+        """Its invocations, in the order of the file."""
+        reading = Reading("json", self._options, f"legacy-{self.digest[:12]}")
+        unmeasured = self._marks_what_is_not_measured()
+        ignored: set[str] = set()
+        for number, record in enumerate(self._document["invocations"]):
+            place = f"invocations[{number}]"
+            if not isinstance(record, dict):
+                yield BadRecord(place, f"it must be an object, not {shown(record)}")
+                continue
+            ignored |= record.keys() - _KNOWN
+            if unmeasured and record.get("duration_seconds") == NOT_MEASURED_SECONDS:
+                record = record | {"duration_seconds": None}
+            yield reading.invocation(record, place)
+        if ignored:
+            self.notes = [f"fields that have no place here: {', '.join(sorted(ignored))}"]
+
+    def items(self) -> Iterator[Item | BadRecord]:
+        """None."""
+        return iter(())
+
+    def differences(self) -> list[str]:
+        """How `skills` and `summary` differ from the records."""
+        records = [one for one in self._document["invocations"] if isinstance(one, dict)]
+        counted = totals(records)
+        told = self._document.get("skills")
+        found = []
+        if isinstance(told, dict):
+            for name in sorted(told.keys() | counted.keys()):
+                if name not in counted:
+                    found.append(f"{name}: it is in skills, and no record is of it")
+                elif not isinstance(told.get(name), dict):
+                    found.append(f"{name}: there are records of it, and it is not in skills")
+                else:
+                    found += differing(name, told[name], counted[name])
+        summary = self._document.get("summary")
+        if isinstance(summary, dict):
+            whole = {"total_invocations": len(records), "total_skills": len(counted)}
+            found += differing("summary", summary, whole)
+        return found
+
+    def _marks_what_is_not_measured(self) -> bool:
+        records = [one for one in self._document["invocations"] if isinstance(one, dict)]
+        alone = self._document.keys() == {"invocations"}
+        return alone and not any("workflow_phase" in one for one in records)
+
+
+def totals(records: list[Record]) -> dict[str, Record]:
+    """What trackers say of each skill, counted from its records."""
+    by_skill: dict[str, list[Record]] = defaultdict(list)
+    for one in records:
+        if isinstance(one.get("skill_name"), str):
+            by_skill[one["skill_name"].strip()].append(one)
+    found = {}
+    for name, some in by_skill.items():
+        durations = [one.get("duration_seconds") or 0.0 for one in some]
+        times = [one["invoked_at"] for one in some if isinstance(one.get("invoked_at"), str)]
+        completed = sum(one.get("completed") in (True, 1) for one in some)
+        found[name] = {
+            "total_invocations": len(some),
+            "completed_invocations": completed,
+            "abandoned_invocations": len(some) - completed,
+            "total_duration_seconds": sum(one for one in durations if isinstance(one, float | int)),
+            "first_invoked": min(times, default=None),
+            "last_invoked": max(times, default=None),
+        }
+    return found
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def parsed(path: Path, content: bytes) -> Any:
+    """The document in a file.
+
+    Raises:
+        InputError: it is not JSON that can be kept; the message says from which byte on.
+    """
+    try:
+        return parse(content)
+    except FaultError as fault:
+        raise InputError(f"{path}, {fault}") from fault
+
+
+def _document(path: Path, content: bytes) -> Record:
+    document = parsed(path, content)
+    if not isinstance(document, dict) or not isinstance(document.get("invocations"), list):
+        raise InputError(f'{path}, byte 0: it must be an object with a list "invocations".')
+    if any(isinstance(one, dict) and "invocation_id" in one for one in document["invocations"]):
+        raise InputError(f"{path} is an export of session-buddy-skills: import it as export.")
+    return document

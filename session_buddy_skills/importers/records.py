@@ -1,0 +1,142 @@
+"""What the importers of trackers' histories have in common: a record's meaning, and its id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from session_buddy_skills.errors import InputError, shown
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Options
+from session_buddy_skills.requests import checked
+
+NAMESPACE = UUID("6b1d3a0e-2f4c-5f7e-9d51-0c6f2a7b8e94")
+"""Of all ids that are made of records."""
+_KEPT = (
+    "skill_name",
+    "session_id",
+    "user_query",
+    "alternatives_considered",
+    "selection_rank",
+    "follow_up_actions",
+    "error_type",
+    "workflow_path",
+    "workflow_phase",
+    "workflow_step_id",
+    "rating",
+)
+"""Fields that mean in a tracker what they mean here."""
+
+
+class Ids:
+    """Makes ids of records, the same for the same content; equal records of a file are counted.
+
+    So it does not matter where in a file a record stands: a longer copy of a file, or one whose
+    oldest records were dropped, gives the same ids, while equal records stay as many as they are.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._seen: Counter[str] = Counter()
+
+    def of(self, record: Mapping[str, Any]) -> UUID:
+        """The id of a record, of what has a value in it."""
+        told = {name: value for name, value in record.items() if value not in (None, "", [])}
+        text = json.dumps([self._kind, told], sort_keys=True, default=str)
+        self._seen[text] += 1
+        return uuid5(NAMESPACE, f"{text}#{self._seen[text]}")
+
+
+class Reading:
+    """Turns the records of one file into invocations."""
+
+    def __init__(self, kind: str, options: Options, default_session: str) -> None:
+        self._kind = kind
+        self._options = options
+        self._session = options.session_id or default_session
+        self._ids = Ids(kind)
+
+    def invocation(
+        self, record: Mapping[str, Any], place: str, **more: Any
+    ) -> ImportedInvocation | BadRecord:
+        """A record in the terms of crackerjack and session-buddy; `more` comes in its place."""
+        known = {name: record.get(name) for name in _KEPT} | more
+        try:
+            time = self._time(more.pop("invoked_at", record.get("invoked_at")))
+            content = known | {
+                "invoked_at": time.isoformat(),
+                "completed": record.get("completed"),
+                "duration_seconds": known.get("duration_seconds", record.get("duration_seconds")),
+            }
+            fields: dict[str, Any] = {
+                "duration_seconds": record.get("duration_seconds"),
+                **known,
+                "invocation_id": self._ids.of(content),
+                "invoked_at": self._options.aware(time),
+                "session_id": record.get("session_id") or self._session,
+                "source": self._kind,
+            }
+            fields |= outcome_of(record.get("completed"), record.get("error_type"))
+            fields["duration_seconds"] = _number(fields["duration_seconds"])
+            return checked(ImportedInvocation, **fields)
+        except InputError as error:
+            return BadRecord(place, str(error).rstrip("."))
+        except (OverflowError, ValueError) as error:
+            return BadRecord(place, f"invoked_at is no time that can be: {error}")
+
+    def _time(self, value: object) -> datetime:
+        """The time as it stands, so that an id does not depend on the zone of naive ones."""
+        try:
+            time = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            time = None
+        if time is None:
+            raise InputError(
+                f"invoked_at must be an ISO 8601 time like 2026-01-31T09:30:00, not {shown(value)}."
+            )
+        return time if time.tzinfo is None else time.astimezone(UTC)
+
+
+def outcome_of(completed: object, error_type: object) -> dict[str, Any]:
+    """The outcome that trackers' booleans stand for; of history, none at all is not known."""
+    if completed is None:
+        return {"outcome": "failed" if error_type else "unknown"}
+    if isinstance(completed, int) and completed in (0, 1):
+        return {"completed": bool(completed)}
+    return {"completed": completed}
+
+
+def _number(value: object) -> object:
+    # A whole number of seconds is as good; true is none.
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def file_digest(content: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def total_bytes(paths: Iterable[Path]) -> int:
+    """The size of files; of those that are gone, none."""
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def differing(
+    name: str, told: Mapping[str, Any], counted: Mapping[str, Any], tolerance: float = 1e-6
+) -> list[str]:
+    """How totals that are told differ from those that were counted, of what both have."""
+    found = []
+    for field, value in counted.items():
+        said = told.get(field)
+        if said is None or said == value:
+            continue
+        near = isinstance(said, float | int) and isinstance(value, float | int)
+        if near and abs(said - value) <= tolerance * max(1.0, abs(value)):
+            continue
+        found.append(f"{name}: {field} is {shown(said)} in the file, {shown(value)} in its records")
+    return found

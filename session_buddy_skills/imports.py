@@ -1,0 +1,262 @@
+"""History from elsewhere: what importers read, what is asked of an import, what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from session_buddy_skills.fields import NO_CONTROL, OptionalName, OptionalQuery, no_nul
+from session_buddy_skills.models import Outcome, RecordRequest
+from session_buddy_skills.requests import Question, Request
+from session_buddy_skills.settings import NAME_CHARS, PATH_CHARS
+
+Kind = Literal["json", "s0", "session-buddy", "claude-code", "export"]
+CalledBy = Literal["model", "subagent", "slash"]
+Status = Literal["unfinished", "finished", "undone"]
+Tokens = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+RawName = Annotated[str, StringConstraints(max_length=NAME_CHARS), AfterValidator(no_nul)]
+
+
+class ImportedInvocation(RecordRequest):
+    """A whole invocation from a history, with what is known of the call."""
+
+    invocation_id: UUID = Field(description="Made of the record itself, so that it counts once.")
+    arguments: OptionalQuery = Field(default=None, description="What was passed to the skill.")
+    called_as: RawName | None = Field(default=None, description="The name as it was called.")
+    called_by: CalledBy | None = None
+    agent_id: OptionalName = None
+    model: OptionalName = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    end_inferred: bool | None = None
+    user_hash: OptionalName = Field(default=None, description="In place of user, hashed already.")
+
+
+@dataclass(slots=True, frozen=True)
+class BadRecord:
+    """A record that cannot be taken, with its place in the file."""
+
+    place: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Options:
+    """How files are read.
+
+    `timezone` is that of times without one, None the machine's; `session_id` is given to records
+    without one, by default `legacy-` and the file's hash.
+    """
+
+    timezone: ZoneInfo | None = None
+    session_id: str | None = None
+
+    def aware(self, time: datetime) -> datetime:
+        """The time with its zone; of a naive one that is repeated in autumn, the first."""
+        if time.tzinfo is not None:
+            return time
+        return time.astimezone() if self.timezone is None else time.replace(tzinfo=self.timezone)
+
+
+@dataclass(slots=True)
+class Item:
+    """A row of another table that a file brings, such as a category."""
+
+    relation: str
+    key: tuple[str, ...]
+    row: Mapping[str, Any]
+
+
+class Source(Protocol):
+    """One file, or one session of several files, opened to be read more than once."""
+
+    path: Path
+    size_bytes: int
+    digest: str
+    """SHA-256 of the content, in hexadecimal."""
+    notes: list[str]
+    """What is worth telling of it; whole once its records were read."""
+
+    def records(self) -> Iterator[ImportedInvocation | BadRecord]:
+        """Its invocations, and what cannot be taken."""
+
+    def items(self) -> Iterator[Item | BadRecord]:
+        """Rows of other tables."""
+
+    def differences(self) -> list[str]:
+        """How the file's own totals differ from its own records."""
+
+
+class Importer(Protocol):
+    """Reads one kind of history."""
+
+    kind: Kind
+    title: str
+
+    def discover(self, home: Path, here: Path) -> list[Path]:
+        """Where there is such a history, of this user and in this folder."""
+
+    def size_bytes(self, path: Path) -> int:
+        """How much there is to read."""
+
+    def open(self, path: Path, options: Options) -> Iterator[Source]:
+        """Each file in turn, closed when the next is asked for.
+
+        Raises:
+            InputError: there is nothing of this kind.
+        """
+
+
+def _known_zone(name: str | None) -> str | None:
+    try:
+        return name and ZoneInfo(name).key
+    except (ValueError, OSError):  # what is no key, no such file, or a folder of zones
+        raise PydanticCustomError("zone", "must be a time zone like Europe/Berlin") from None
+
+
+class Ordered(Request):
+    """An import that a caller orders."""
+
+    kind: Kind = Field(description="What the path is.")
+    paths: Annotated[list[Path], Field(min_length=1)]
+    dry_run: bool = False
+    timezone: Annotated[str | None, AfterValidator(_known_zone)] = None
+    skip_invalid: bool = False
+    session_id: OptionalName = None
+
+    @property
+    def options(self) -> Options:
+        """How the files are read."""
+        return Options(ZoneInfo(self.timezone) if self.timezone else None, self.session_id)
+
+    @property
+    def zone(self) -> str:
+        """What times without a zone are taken for."""
+        return self.timezone or f"{datetime.now().astimezone().tzname()}, this machine's"
+
+
+class ImportRequest(Question):
+    """An import that a model orders: one file or folder, inside the allowed folders."""
+
+    path: Annotated[
+        str, StringConstraints(min_length=1, max_length=PATH_CHARS, pattern=NO_CONTROL)
+    ] = Field(description="A file or folder inside the allowed folders.")
+    kind: Kind = Field(
+        description=(
+            "json: skill_metrics.json of crackerjack or session-buddy; s0: crackerjack's folder "
+            "skills.db; session-buddy: its skills.db; claude-code: transcripts; export: ours."
+        )
+    )
+    dry_run: bool = Field(default=False, description="Tell what would come, and write nothing.")
+
+
+class FileReport(BaseModel):
+    """What became of one file."""
+
+    path: str
+    records: int
+    added: int
+    completed: int = Field(description="Stored before without their end, which has come.")
+    unchanged: int = Field(description="Stored already.")
+    skipped: int = Field(default=0, description="Records that cannot be taken.")
+    items: int = Field(default=0, description="Rows of tests, categories and modalities.")
+    notes: list[str] = Field(default_factory=list)
+    differences: list[str] = Field(
+        default_factory=list, description="The file's own totals that its records do not bear out."
+    )
+
+
+class RefusedFile(BaseModel):
+    """A file of which nothing was taken."""
+
+    path: str
+    reasons: list[str]
+    more: int = Field(default=0, description="Reasons beyond those that are told.")
+
+
+class ImportReport(BaseModel):
+    """What an import brought, or would bring."""
+
+    run_id: UUID | None = Field(description="To undo it by; null where nothing was written.")
+    kind: Kind
+    dry_run: bool
+    timezone: str = Field(description="Of times that state none.")
+    records: int
+    added: int
+    completed: int
+    unchanged: int
+    skipped: int
+    outcomes: dict[Outcome, int] = Field(description="Of all records that can be taken.")
+    first_invoked: datetime | None
+    last_invoked: datetime | None
+    files: list[FileReport] = Field(description="Those that brought something or are told of.")
+    files_read: int
+    refused: list[RefusedFile]
+    backup: str | None = Field(default=None, description="The copy made before the first import.")
+
+
+class ImportRun(BaseModel):
+    """An import that was made."""
+
+    run_id: UUID
+    kind: Kind
+    status: Status
+    started_at: datetime
+    ended_at: datetime | None
+    timezone: str | None = Field(description="Of times that state none; null: the machine's.")
+    session_id: str | None
+    paths: list[str]
+    files: int
+    added: int
+    completed: int
+    unchanged: int
+    items: int
+
+
+class Undone(BaseModel):
+    """What taking an import out again changed."""
+
+    run_id: UUID
+    removed: int
+    restored: int = Field(description="Invocations without their end again.")
+    kept: int = Field(description="Brought by another import as well, and so kept.")
+    items: int
+
+
+class Compared(BaseModel):
+    """One figure, in the source and in the store."""
+
+    of: str
+    source: float | int | str | None
+    stored: float | int | str | None
+
+
+class Validation(BaseModel):
+    """A run's source held against the store."""
+
+    run_id: UUID
+    records: int
+    equal: int
+    missing: int = Field(description="In the source, and not in the store.")
+    surplus: int = Field(description="Brought by the run, and no longer in the source.")
+    differing: int
+    examples: list[str] = Field(description="Some records that are not equal, and how.")
+    figures: list[Compared] = Field(description="Those that differ.")
+    figures_compared: int
+    changed_files: list[str] = Field(description="Files that are not as they were.")
+    differences: list[str] = Field(
+        description="The source's own totals that its own records do not bear out."
+    )
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything that the source has is stored as it is."""
+        return not (self.missing or self.surplus or self.differing or self.figures)

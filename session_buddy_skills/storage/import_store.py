@@ -1,0 +1,280 @@
+"""Imports in and out of the database: what each run brought, so that it can be taken out again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from session_buddy_skills.models import Invocation, Outcome
+from session_buddy_skills.storage.database import Connection, Database, Row
+from session_buddy_skills.storage.ledger import Written
+from session_buddy_skills.storage.retrying import read, write_in_turn
+from session_buddy_skills.storage.store import InvocationStore
+from session_buddy_skills.storage.writing import from_row, insert_rows, texts_of
+
+T = TypeVar("T")
+_INVOCATION = TypeAdapter(Invocation)
+_OPEN = (Outcome.PENDING, Outcome.UNKNOWN)
+_ENDING = (
+    "outcome",
+    "ended_at",
+    "duration_seconds",
+    "error_type",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "end_inferred",
+)
+"""What the end of an invocation adds to one that was stored without."""
+_DELETE_ITEM = {
+    "ab_test_configs": ("delete_ab_test", ("test_name",)),
+    "ab_test_assignments": ("delete_ab_assignment", ("test_name", "user_hash")),
+    "ab_test_outcomes": ("delete_ab_outcome", ("outcome_id",)),
+    "skill_categories": ("remove_category", ("kind", "category_name")),
+    "skill_category_mapping": ("unmap_category", ("skill_name", "category_name")),
+    "skill_modalities": ("unmap_modality", ("skill_name",)),
+}
+"""How a row of a relation is taken out, by its key."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What became of some invocations."""
+
+    added: int = 0
+    completed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(slots=True)
+class Removed:
+    """What was taken out."""
+
+    invocations: int = 0
+    restored: int = 0
+    kept: int = 0
+    items: int = 0
+
+
+class ImportStore:
+    """Reads and writes runs, and what they bring."""
+
+    def __init__(
+        self,
+        store: InvocationStore,
+        on_written: Callable[[Sequence[Written]], None] = lambda _written: None,
+    ) -> None:
+        self._store = store
+        self._database: Database = store.database
+        self._on_written = on_written
+
+    async def any_run(self) -> bool:
+        """Whether anything was ever imported."""
+        [row] = await self._fetch("count_imports")
+        return bool(row["imports"])
+
+    async def backup(self) -> str | None:
+        """Copy the database before the first import; None where others keep copies."""
+        return await self._store.writer.between(lambda: self._database.backup("import"))
+
+    async def runs(self, run_id: UUID | None = None) -> tuple[list[Row], dict[UUID, list[Row]]]:
+        """Runs, newest first, and the files of each."""
+
+        async def work(connection: Connection) -> tuple[list[Row], dict[UUID, list[Row]]]:
+            rows = await connection.fetch("imports", {"run_id": run_id})
+            files: dict[UUID, list[Row]] = {}
+            for file in await connection.fetch("import_files", {"run_id": run_id}):
+                files.setdefault(file["run_id"], []).append(file)
+            return rows, files
+
+        return await read(self._database, work)
+
+    async def begin(self, run: Row) -> None:
+        """Note that a run begins."""
+        await self._write(lambda connection: connection.execute("insert_import", run))
+
+    async def end(self, run_id: UUID, status: str) -> None:
+        """Note how a run ended."""
+        row = {"run_id": run_id, "status": status, "ended_at": datetime.now(UTC)}
+        await self._write(lambda connection: connection.execute("end_import", row))
+
+    async def note_file(self, file: Row) -> None:
+        """Note that a file was read whole."""
+        await self._write(lambda connection: connection.execute("insert_import_file", file))
+
+    async def known(self, invocations: Sequence[Invocation]) -> Kept:
+        """What `keep` would do."""
+
+        async def work(connection: Connection) -> Kept:
+            plan = await _plan(connection, invocations)
+            return plan.counts
+
+        return await read(self._database, work)
+
+    async def keep(self, run_id: UUID, invocations: Sequence[Invocation]) -> Kept:
+        """Store what is not stored, and the ends of what was stored without one.
+
+        What is stored otherwise stays as it is. All of it or nothing; in between nothing else is
+        written.
+        """
+        written: list[Written] = []
+
+        async def work(connection: Connection) -> Kept:
+            plan = await _plan(connection, invocations)
+            written[:] = plan.written
+            if plan.completed:
+                ids = [one.invocation_id for one, _ in plan.completed]
+                await connection.execute("delete_invocations", {"invocation_ids": ids})
+            await insert_rows(connection, [*plan.added, *(new for _, new in plan.completed)])
+            await _note(connection, run_id, plan)
+            return plan.counts
+
+        kept = await self._store.writer.between(
+            lambda: write_in_turn(self._database, "imports", work)
+        )
+        self._on_written(written)
+        return kept
+
+    async def keep_items(
+        self, run_id: UUID, relation: str, insert: str, rows: dict[tuple[str, ...], Row]
+    ) -> int:
+        """Add rows of another table that are not there, by their keys; how many there were."""
+
+        async def work(connection: Connection) -> int:
+            added = []
+            for key, row in rows.items():
+                if await connection.fetch(insert, row):
+                    added.append(json.dumps(key))
+            if added:
+                noted = {"run_id": run_id, "relation": relation, "item_keys": added}
+                await connection.execute("insert_import_items", noted)
+            return len(added)
+
+        return await self._write(work)
+
+    async def undo(self, run_id: UUID) -> Removed:
+        """Take out what only this run has brought; all of it or nothing."""
+
+        async def work(connection: Connection) -> Removed:
+            rows = await connection.fetch("removable_invocations", {"run_id": run_id})
+            [run] = await connection.fetch("imports", {"run_id": run_id})
+            removed = Removed()
+            removed.kept = run["added"] + run["completed"] - len(rows)
+            befores = [row["before"] for row in rows if row["change"] == "completed"]
+            removed.restored = len(befores)
+            removed.invocations = len(rows) - len(befores)
+            ids = [row["invocation_id"] for row in rows]
+            await connection.execute("delete_invocations", {"invocation_ids": ids})
+            await insert_rows(connection, [_INVOCATION.validate_json(text) for text in befores])
+            await _forget_queries(connection, [row["query_id"] for row in rows if row["query_id"]])
+            removed.items = await _remove_items(connection, run_id)
+            await connection.execute("hand_over_records", {"run_id": run_id})
+            await connection.execute("delete_import_records", {"run_id": run_id})
+            await connection.execute("delete_import_items", {"run_id": run_id})
+            ended = {"run_id": run_id, "status": "undone", "ended_at": datetime.now(UTC)}
+            await connection.execute("end_import", ended)
+            return removed
+
+        return await self._store.writer.between(
+            lambda: write_in_turn(self._database, "imports", work)
+        )
+
+    async def imported(self, run_id: UUID, *, size: int) -> AsyncIterator[list[Invocation]]:
+        """What a run brought or found, as it is stored, some at a time."""
+        async with self._database.reading() as connection:
+            stream = connection.stream("imported_invocations", {"run_id": run_id}, size=size)
+            async for rows in stream:
+                yield [Invocation.from_row(row) for row in rows]
+
+    async def _fetch(self, query: str) -> list[Row]:
+        return await read(self._database, lambda connection: connection.fetch(query))
+
+    async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        return await write_in_turn(self._database, "imports", work)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to become of some invocations."""
+
+    added: list[Invocation]
+    completed: list[tuple[Invocation, Invocation]]
+    """Those that were stored without their end, and what they become."""
+    unchanged: list[Invocation]
+    repeated: int
+    """How many came twice."""
+
+    @property
+    def counts(self) -> Kept:
+        again = len(self.unchanged) + self.repeated
+        return Kept(len(self.added), len(self.completed), again)
+
+    @property
+    def written(self) -> list[Written]:
+        new = [Written(one, new=True, changed=True) for one in self.added]
+        return new + [Written(one, new=False, changed=True) for _, one in self.completed]
+
+
+async def _plan(connection: Connection, invocations: Sequence[Invocation]) -> _Plan:
+    unique = {one.invocation_id: one for one in reversed(invocations)}
+    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(unique)})
+    texts = await texts_of(connection, [row for row in rows if row["outcome"] in _OPEN])
+    stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
+    plan = _Plan([], [], [], len(invocations) - len(unique))
+    for key in dict.fromkeys(one.invocation_id for one in invocations):
+        new, old = unique[key], stored.get(key)
+        if old is None:
+            plan.added.append(new)
+        elif old.outcome in _OPEN and new.outcome not in _OPEN:
+            plan.completed.append((old, _completed(old, new)))
+        else:
+            plan.unchanged.append(new)
+    return plan
+
+
+def _completed(old: Invocation, new: Invocation) -> Invocation:
+    told = {name: getattr(new, name) for name in _ENDING}
+    return replace(old, **{name: value for name, value in told.items() if value is not None})
+
+
+async def _note(connection: Connection, run_id: UUID, plan: _Plan) -> None:
+    changes = {one.invocation_id: ("added", "") for one in plan.added}
+    changes |= {
+        old.invocation_id: ("completed", _INVOCATION.dump_json(old).decode())
+        for old, _ in plan.completed
+    }
+    changes |= {one.invocation_id: ("unchanged", "") for one in plan.unchanged}
+    if found := [key for key, (change, _) in changes.items() if change != "added"]:
+        # Of copies in several files of the run, the first is noted.
+        ids = {"run_id": run_id, "invocation_ids": found}
+        for row in await connection.fetch("import_records_known", ids):
+            del changes[row["invocation_id"]]
+    if changes:
+        lists = {
+            "invocation_ids": [str(key) for key in changes],
+            "changes": [change for change, _ in changes.values()],
+            "befores": [before for _, before in changes.values()],
+        }
+        await connection.execute("insert_import_records", {"run_id": run_id} | lists)
+
+
+async def _forget_queries(connection: Connection, query_ids: Sequence[UUID]) -> None:
+    """Take out texts that nothing refers to any more, and their vectors."""
+    ids = {"query_ids": list(dict.fromkeys(query_ids))}
+    unused = [row["query_id"] for row in await connection.fetch("unused_queries", ids)]
+    await connection.execute("delete_embeddings", {"query_ids": unused})
+    await connection.execute("delete_queries", {"query_ids": unused})
+
+
+async def _remove_items(connection: Connection, run_id: UUID) -> int:
+    rows = await connection.fetch("import_items", {"run_id": run_id})
+    for row in rows:
+        query, names = _DELETE_ITEM[row["relation"]]
+        await connection.execute(query, dict(zip(names, json.loads(row["item_key"]), strict=True)))
+    return len(rows)

@@ -1,0 +1,156 @@
+-- name: insert_import
+INSERT INTO skill_import (
+    run_id, kind, status, timezone, session_id, skip_invalid, started_at
+)
+VALUES ($run_id, $kind, 'unfinished', $timezone, $session_id, $skip_invalid, $started_at);
+
+-- name: end_import
+UPDATE skill_import
+SET status = $status, ended_at = $ended_at
+WHERE run_id = $run_id;
+
+-- name: count_imports
+SELECT count(*) AS imports FROM skill_import;
+
+-- name: insert_import_file
+INSERT INTO skill_import_file (run_id, path, digest, size_bytes, imported_at)
+SELECT $run_id, $path, $digest, $size_bytes, $imported_at
+WHERE NOT EXISTS (SELECT 1 FROM skill_import_file WHERE run_id = $run_id AND path = $path);
+
+-- name: insert_import_records
+-- Three lists of equal length; an empty text stands for no `before`.
+INSERT INTO skill_import_record (run_id, invocation_id, change, before)
+SELECT CAST($run_id AS UUID), new.invocation_id, new.change, nullif(new.before, '')
+FROM (
+    SELECT
+        unnest(CAST($invocation_ids AS UUID[])) AS invocation_id,
+        unnest(CAST($changes AS TEXT[])) AS change,
+        unnest(CAST($befores AS TEXT[])) AS before
+) AS new;
+
+-- name: import_records_known
+-- Those of these invocations that the run has noted before.
+SELECT invocation_id
+FROM skill_import_record
+WHERE run_id = $run_id AND invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
+
+-- name: insert_import_items
+INSERT INTO skill_import_item (run_id, relation, item_key)
+SELECT CAST($run_id AS UUID), CAST($relation AS TEXT), unnest(CAST($item_keys AS TEXT[]));
+
+-- name: delete_invocations
+DELETE FROM skill_invocation
+WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
+
+-- name: imports
+-- Every run, newest first, with what it brought.
+SELECT
+    run.run_id,
+    run.kind,
+    run.status,
+    run.started_at,
+    run.ended_at,
+    run.timezone,
+    run.session_id,
+    run.skip_invalid,
+    (SELECT count(*) FROM skill_import_file AS f WHERE f.run_id = run.run_id) AS files,
+    count(records.change) FILTER (WHERE records.change = 'added') AS added,
+    count(records.change) FILTER (WHERE records.change = 'completed') AS completed,
+    count(records.change) FILTER (WHERE records.change = 'unchanged') AS unchanged,
+    (SELECT count(*) FROM skill_import_item AS i WHERE i.run_id = run.run_id) AS items
+FROM skill_import AS run
+LEFT JOIN skill_import_record AS records ON records.run_id = run.run_id
+WHERE CAST($run_id AS UUID) IS NULL OR run.run_id = $run_id
+GROUP BY
+    run.run_id, run.kind, run.status, run.started_at, run.ended_at, run.timezone, run.session_id,
+    run.skip_invalid
+ORDER BY run.started_at DESC, run.run_id;
+
+-- name: import_files
+SELECT run_id, path, digest
+FROM skill_import_file
+WHERE CAST($run_id AS UUID) IS NULL OR run_id = $run_id
+ORDER BY path COLLATE "C";
+
+-- name: imported_invocations
+-- What a run brought or found, as it is stored now.
+SELECT
+    i.invocation_id, i.session_id, i.skill_name, i.invoked_at, i.ended_at, i.outcome,
+    i.duration_seconds, q.query_text AS user_query, i.alternatives_considered, i.selection_rank,
+    i.follow_up_actions, i.error_type, i.workflow_path, i.workflow_phase, i.workflow_step_id,
+    i.project, i.user_hash AS user, i.source, i.rating, i.recommendation_id, i.arguments,
+    i.called_as, i.called_by, i.agent_id, i.model, i.input_tokens, i.output_tokens, i.end_inferred
+FROM skill_invocation AS i
+LEFT JOIN skill_query AS q ON q.query_id = i.query_id
+WHERE i.invocation_id IN (SELECT invocation_id FROM skill_import_record WHERE run_id = $run_id);
+
+-- name: removable_invocations
+-- What only this run has brought, or ended. Runs that found it ended so are later ones.
+SELECT own.invocation_id, own.change, own.before, i.query_id
+FROM skill_import_record AS own
+LEFT JOIN skill_invocation AS i ON i.invocation_id = own.invocation_id
+WHERE
+    own.run_id = $run_id
+    AND own.change IN ('added', 'completed')
+    AND NOT EXISTS (
+        SELECT 1 FROM skill_import_record AS other
+        WHERE
+            other.invocation_id = own.invocation_id
+            AND other.run_id <> own.run_id
+            AND (own.change = 'added' OR (other.change = 'unchanged' AND other.run_id > own.run_id))
+    );
+
+-- name: hand_over_records
+-- What another run has found there too is that run's from now on: the first of them.
+UPDATE skill_import_record
+SET change = own.change, before = own.before
+FROM (
+    SELECT mine.invocation_id, mine.change, mine.before, min(CAST(heir.run_id AS TEXT)) AS heir
+    FROM skill_import_record AS mine
+    INNER JOIN skill_import_record AS heir
+        ON heir.invocation_id = mine.invocation_id AND heir.run_id <> mine.run_id
+    WHERE
+        mine.run_id = $run_id
+        AND (
+            mine.change = 'added'
+            OR (mine.change = 'completed' AND heir.change = 'unchanged' AND heir.run_id > mine.run_id)
+        )
+    GROUP BY mine.invocation_id, mine.change, mine.before
+) AS own
+WHERE
+    skill_import_record.invocation_id = own.invocation_id
+    AND skill_import_record.run_id = CAST(own.heir AS UUID);
+
+-- name: delete_import_records
+DELETE FROM skill_import_record WHERE run_id = $run_id;
+
+-- name: import_items
+-- Rows of other tables that this run added, and none besides.
+SELECT own.relation, own.item_key
+FROM skill_import_item AS own
+WHERE
+    own.run_id = $run_id
+    AND NOT EXISTS (
+        SELECT 1 FROM skill_import_item AS other
+        WHERE
+            other.relation = own.relation
+            AND other.item_key = own.item_key
+            AND other.run_id <> own.run_id
+    );
+
+-- name: delete_import_items
+DELETE FROM skill_import_item WHERE run_id = $run_id;
+
+-- name: unused_queries
+-- Those of these queries that nothing refers to any more.
+SELECT query.query_id
+FROM (SELECT unnest(CAST($query_ids AS UUID[])) AS query_id) AS query
+WHERE
+    NOT EXISTS (SELECT 1 FROM skill_invocation AS i WHERE i.query_id = query.query_id)
+    AND NOT EXISTS (SELECT 1 FROM skill_recommendation AS r WHERE r.query_id = query.query_id);
+
+-- name: delete_queries
+DELETE FROM skill_query WHERE query_id IN (SELECT unnest(CAST($query_ids AS UUID[])));
+
+-- name: delete_embeddings
+DELETE FROM skill_embedding WHERE text_id IN (SELECT unnest(CAST($query_ids AS UUID[])));

@@ -1,0 +1,117 @@
+"""Holds the source of an import against what is stored of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from session_buddy_skills.imports import Compared, Source, Validation
+from session_buddy_skills.models import Invocation
+
+EXAMPLES_TOLD = 10
+LEGACY = "legacy-"
+"""How sessions begin that a file does not name: they are called after the file."""
+
+
+@dataclass(slots=True)
+class Sums:
+    """Counts by skill and outcome, sums of durations, first and last times."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seconds: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    first: dict[str, datetime] = field(default_factory=dict)
+    last: dict[str, datetime] = field(default_factory=dict)
+
+    def see(self, one: Invocation) -> None:
+        """Count one more."""
+        name = one.skill_name
+        self.counts[name, one.outcome] += 1
+        if one.duration_seconds is not None:
+            self.seconds[name].append(one.duration_seconds)
+        self.first[name] = min(self.first.get(name, one.invoked_at), one.invoked_at)
+        self.last[name] = max(self.last.get(name, one.invoked_at), one.invoked_at)
+
+    def figures(self) -> dict[str, float | int | str]:
+        """Each figure by what it is of; sums do not depend on the order."""
+        found: dict[str, float | int | str] = {
+            f"{name}, {outcome}": n for (name, outcome), n in self.counts.items()
+        }
+        found |= {f"{name}, seconds": sum(sorted(some)) for name, some in self.seconds.items()}
+        found |= {f"{name}, first": time.isoformat() for name, time in self.first.items()}
+        return found | {f"{name}, last": time.isoformat() for name, time in self.last.items()}
+
+
+def digest(one: Invocation) -> bytes:
+    """128 bits of BLAKE2b over every field; sessions that are called after a file are alike."""
+    fields = asdict(one)
+    if one.session_id.startswith(LEGACY):
+        fields["session_id"] = LEGACY
+    return hashlib.blake2b(to_json(fields), digest_size=16).digest()
+
+
+class Comparing:
+    """Takes in the source's invocations, and answers how they differ from those stored."""
+
+    def __init__(self, stored: dict[UUID, bytes], sums: Sums) -> None:
+        self._stored = stored
+        self._sums = sums
+        self._source = Sums()
+        self._seen: set[UUID] = set()
+        self._equal = 0
+        self._examples: list[str] = []
+        self._differing = self._missing = 0
+        self._changed: list[str] = []
+        self._differences: list[str] = []
+
+    def see(self, invocations: Iterable[Invocation]) -> None:
+        """Compare some; of one that is in several files, the first counts."""
+        for one in invocations:
+            if one.invocation_id in self._seen:
+                continue
+            self._seen.add(one.invocation_id)
+            self._source.see(one)
+            stored = self._stored.get(one.invocation_id)
+            if stored == digest(one):
+                self._equal += 1
+                continue
+            self._differing += stored is not None
+            self._missing += stored is None
+            if len(self._examples) < EXAMPLES_TOLD:
+                what = "is not stored" if stored is None else "is stored otherwise"
+                self._examples.append(
+                    f"{one.skill_name} of {one.invoked_at.isoformat()} ({one.invocation_id}) {what}"
+                )
+
+    def file(self, source: Source, digest_then: str) -> None:
+        """Note what is to be told of a file that was read."""
+        if source.digest != digest_then:
+            self._changed.append(str(source.path))
+        self._differences += source.differences()
+
+    def result(self, run_id: UUID) -> Validation:
+        """What was found."""
+        ours, theirs = self._source.figures(), self._sums.figures()
+        names = sorted(ours.keys() | theirs.keys())
+        return Validation(
+            run_id=run_id,
+            records=len(self._seen),
+            equal=self._equal,
+            missing=self._missing,
+            surplus=len(self._stored.keys() - self._seen),
+            differing=self._differing,
+            examples=self._examples,
+            figures=[
+                Compared(of=name, source=ours.get(name), stored=theirs.get(name))
+                for name in names
+                if ours.get(name) != theirs.get(name)
+            ],
+            figures_compared=len(names),
+            changed_files=self._changed,
+            differences=self._differences,
+        )
