@@ -239,3 +239,9 @@ def one_thread_for_arrays() -> None:
     What is fitted in the background leaves the other cores to requests, and 10 MB are saved.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def claude_folder(home: Path) -> Path:
+    """Where Claude Code keeps what is a user's: CLAUDE_CONFIG_DIR, or `.claude` in the home."""
+    named = os.environ.get("CLAUDE_CONFIG_DIR")
+    return Path(named) if named else home / ".claude"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from session_buddy_skills.importers.json_documents import JsonDocuments
+from session_buddy_skills.importers.transcripts import Transcripts
 from session_buddy_skills.imports import Importer, Kind
 
-IMPORTERS: tuple[Importer, ...] = (JsonDocuments(),)
+IMPORTERS: tuple[Importer, ...] = (JsonDocuments(), Transcripts())
 BY_KIND: dict[Kind, Importer] = {one.kind: one for one in IMPORTERS}
 
 

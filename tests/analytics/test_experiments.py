@@ -110,7 +110,7 @@ def test_unlike_sizes_are_as_likely_as_scipy_says(control: int, treatment: int) 
     assert sample_ratio_p_value(control, treatment) == pytest.approx(expected)
 
 
-seconds = st.lists(st.floats(0, 1e4, width=32), min_size=2, max_size=20)
+seconds = st.lists(st.integers(0, 40_000).map(lambda n: n / 4), min_size=2, max_size=20)
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss occurred")
@@ -121,7 +121,7 @@ def test_durations_are_compared_as_scipy_does(control: list[float], treatment: l
               for one in (control, treatment)]  # fmt: skip
     found = difference_of_means(*groups)
     assert found is not None
-    if groups[0].variance + groups[1].variance < 1e-12:
+    if groups[0].variance + groups[1].variance == 0:
         assert found.p_value == float(found.value == 0)
         return
     expected = ttest_ind(treatment, control, equal_var=False)

@@ -1,0 +1,314 @@
+"""Uses of skills and subagents in one thread of a transcript: the main one, or a subagent's.
+
+Lines are taken in their order, never by their times, which run backwards in places. A use lasts to
+the end of the turn that it is in, unless its own result tells its end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from session_buddy_skills.importers.transcript_lines import (
+    Command,
+    Line,
+    blocks_of,
+    command_of,
+    ended_task,
+    failure_of,
+    said_by,
+    text_of,
+    time_of,
+)
+from session_buddy_skills.importers.transcript_uses import Tokens, Use
+from session_buddy_skills.imports import CalledBy
+
+SKILL_TOOLS = ("Skill",)
+AGENT_TOOLS = ("Agent", "Task")
+_ENDS = ("end_turn", "stop_sequence", "max_tokens", "refusal")
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What the model does upon a request."""
+
+    uses: list[Use] = field(default_factory=list)
+    state: str = "open"
+    error: str | None = None
+    at: datetime | None = None
+
+
+class Thread:
+    """Takes one line after another; `finish` closes the turn that is open."""
+
+    def __init__(self, *, agent_id: str | None = None, prompt: str | None = None) -> None:
+        self.uses: list[Use] = []
+        self.calls: dict[str, Use] = {}
+        self.ended_in_background: dict[str, tuple[str, datetime | None]] = {}
+        """By call: how its subagent ended, and when that was told."""
+        self.prompt = prompt
+        self.prompts: dict[str, str] = {}
+        """Requests by their promptId; in a copied session the last one has it."""
+        self.tokens = Tokens()
+        """Of responses that belong to no use here."""
+        self.last_state = "open"
+        self.last_at: datetime | None = None
+        self._agent_id = agent_id
+        self._turn = _Turn()
+        self._tags: tuple[Line, Command] | None = None
+        self._plain: tuple[Line, Command] | None = None
+        self._counted: set[str] = set()
+        self._unmarked: list[Use] = []
+        self._now: datetime | None = None
+
+    @property
+    def called_by(self) -> CalledBy:
+        """Who calls here, if not the user."""
+        return "subagent" if self._agent_id else "model"
+
+    def take(self, line: Line) -> None:
+        """The next line."""
+        kind = line.get("type")
+        self._now = time_of(line) or self._now
+        if kind == "user":
+            self._user(line)
+        elif kind == "assistant":
+            self._assistant(line)
+        elif kind == "system":
+            self._system(line)
+        elif kind == "attachment":
+            self._attachment(line)
+
+    def finish(self, *, whole: bool = False) -> None:
+        """There are no more lines; `whole` where it is known that the work was ended."""
+        if whole and self._turn.state in ("open", "said"):
+            self._turn.state = "completed"
+        elif self._turn.state == "said":
+            self._turn.state = "open"
+        self._close()
+
+    def _user(self, line: Line) -> None:
+        results = [one for one in blocks_of(line) if one.get("type") == "tool_result"]
+        for block in results:
+            self._result(line, block)
+        if results:
+            self._turn.at = time_of(line) or self._turn.at
+            return
+        text = text_of(line)
+        said = said_by(line, text)
+        if said == "body":
+            self._body(line)
+            return
+        self._tags = None
+        if said == "interruption":
+            self._ends("interrupted", line)
+        elif said == "slash":
+            if command := command_of(text):
+                self._tags = (line, command)
+        elif said == "notification":
+            self._close()
+            self._notice(line, text)
+        elif said == "request":
+            self._request(line, text)
+
+    def _request(self, line: Line, text: str) -> None:
+        self._close()
+        if self._agent_id is None:
+            self._ask(line, text)
+            plain = text.startswith("/") and not line.get("promptSource")
+            command = command_of(text) if plain else None
+            self._plain = (line, command) if command else None
+
+    def _ask(self, line: Line, prompt: str) -> None:
+        self.prompt = prompt
+        if isinstance(key := line.get("promptId"), str):
+            self.prompts[key] = prompt
+
+    def _body(self, line: Line) -> None:
+        """What a skill says; after the tags of a command it shows that the command was one."""
+        if self._tags is None:
+            return
+        (tags, command), self._tags = self._tags, None
+        self._close()
+        self._ask(tags, command.prompt)
+        self._slash(tags, command)
+
+    def _slash(self, line: Line, command: Command) -> Use:
+        use = Use(
+            key=str(line.get("uuid") or line.get("promptId")),
+            called_as=command.name,
+            arguments=command.arguments,
+            called_by="slash",
+            session_id=_session(line),
+            started_at=self._now,
+            prompt=command.prompt,
+        )
+        self._unmarked.append(use)
+        self._begin(use)
+        return use
+
+    def _begin(self, use: Use) -> None:
+        self.uses.append(use)
+        self._turn.uses.append(use)
+
+    def _assistant(self, line: Line) -> None:
+        self._tags = self._plain = None
+        message = line.get("message")
+        message = message if isinstance(message, dict) else {}
+        if line.get("isApiErrorMessage"):
+            self._turn.error = f"api_error:{line.get('error') or 'unknown'}"
+            self._ends("api_error", line)
+            return
+        if message.get("model") == "<synthetic>":
+            return
+        self._attribute(line, message)
+        self._count(message)
+        blocks = blocks_of(line)
+        called = False
+        for block in blocks:
+            if block.get("type") == "tool_use":
+                called = True
+                self._call(line, message, block)
+        if called or message.get("stop_reason") == "tool_use":
+            self._turn.state = "open"
+            self._turn.at = time_of(line) or self._turn.at
+        elif message.get("stop_reason") in _ENDS:
+            self._ends("completed", line)
+        elif any(block.get("type") == "text" for block in blocks):
+            # Older versions write no reason; the turn's end shows in what follows.
+            self._ends("said", line)
+
+    def _call(self, line: Line, message: Line, block: Line) -> None:
+        name, key = block.get("name"), block.get("id")
+        if name not in (*SKILL_TOOLS, *AGENT_TOOLS) or not isinstance(key, str):
+            return
+        if key in self.calls:
+            return
+        given = block.get("input")
+        given = given if isinstance(given, dict) else {}
+        is_agent = name in AGENT_TOOLS
+        use = Use(
+            key=key,
+            called_as=_text(given.get("subagent_type" if is_agent else "skill")),
+            arguments=None if is_agent else _text(given.get("args")),
+            called_by=self.called_by,
+            session_id=_session(line),
+            started_at=self._now,
+            prompt=self.prompt,
+            is_agent=is_agent,
+            agent_id=self._agent_id,
+            model=_text(message.get("model")),
+        )
+        if is_agent and use.called_as is None and not given.get("subagent_type"):
+            use.called_as = "general-purpose"
+        self.calls[key] = use
+        self._begin(use)
+
+    def _result(self, line: Line, block: Line) -> None:
+        use = self.calls.get(str(block.get("tool_use_id")))
+        if use is None:
+            return
+        at = time_of(line)
+        told = line.get("toolUseResult")
+        told = told if isinstance(told, dict) else {}
+        failure = failure_of(line, block)
+        if failure == "interrupted":
+            use.end("abandoned", at, inferred=False)
+        elif failure:
+            use.end("failed", at, inferred=False, error=failure)
+        elif use.is_agent:
+            use.resolved = _text(told.get("agentType")) or use.resolved
+            use.runs = _text(told.get("agentId"))
+            use.in_background = told.get("status") == "async_launched" or bool(told.get("isAsync"))
+            if not use.in_background:
+                use.end("completed", at, inferred=False)
+        else:
+            if use.called_as is None:
+                use.called_as = _text(told.get("commandName"))
+            if told.get("status") == "forked":
+                use.runs = _text(told.get("agentId"))
+                use.end("completed", at, inferred=False)
+
+    def _attribute(self, line: Line, message: Line) -> None:
+        """A plugin's skill that was called by its short name, by what it is attributed to."""
+        if isinstance(origin := line.get("requestSessionId"), str):
+            # What stands before a copied response was copied with it.
+            for use in self._unmarked:
+                use.session_id = origin
+            self._unmarked.clear()
+        skill = line.get("attributionSkill")
+        for use in self._turn.uses:
+            if use.model is None:
+                use.model = _text(message.get("model"))
+            called = (use.called_as or "").strip().lstrip("/")
+            if isinstance(skill, str) and called and skill.endswith(f":{called}"):
+                use.resolved = skill
+
+    def _count(self, message: Line) -> None:
+        """Tokens of a response, once, to the skill that was begun last before it."""
+        usage, key = message.get("usage"), message.get("id")
+        if not isinstance(usage, dict) or not isinstance(key, str) or key in self._counted:
+            return
+        self._counted.add(key)
+        names = ("input_tokens", "cache_creation_input_tokens")
+        spent = Tokens(
+            sum(_whole(usage.get(name)) for name in names), _whole(usage.get("output_tokens"))
+        )
+        at_work = [one for one in self._turn.uses if not one.is_agent and one.outcome is None]
+        (at_work[-1].tokens if at_work else self.tokens).add(spent)
+
+    def _system(self, line: Line) -> None:
+        subtype = line.get("subtype")
+        if subtype == "local_command" and self._plain and not line.get("commandRun"):
+            # A skill with a context of its own: its text goes to a subagent, its end comes here.
+            (plain, command), self._plain = self._plain, None
+            self._slash(plain, command).end("completed", time_of(line), inferred=False)
+        elif subtype in ("stop_hook_summary", "turn_duration") and self._turn.state == "said":
+            self._turn.state = "completed"
+
+    def _attachment(self, line: Line) -> None:
+        told = line.get("attachment")
+        if isinstance(told, dict) and told.get("type") == "queued_command":
+            prompt = told.get("prompt")
+            if isinstance(prompt, str) and told.get("commandMode", "prompt") == "prompt":
+                self.prompt = prompt
+
+    def _notice(self, line: Line, text: str) -> None:
+        if ended := ended_task(text):
+            self.ended_in_background[ended[0]] = (ended[1], time_of(line))
+
+    def _ends(self, state: str, line: Line) -> None:
+        self._turn.state = state
+        self._turn.at = time_of(line) or self._turn.at
+
+    def _close(self) -> None:
+        """The turn is over: that is the end of what is still under way in it."""
+        turn, self._turn = self._turn, _Turn()
+        if turn.uses or turn.state != "open":
+            self.last_state, self.last_at = turn.state, turn.at
+        for use in turn.uses:
+            if use.in_background:
+                continue
+            if turn.state in ("completed", "said"):
+                use.end("completed", turn.at, inferred=True)
+            elif turn.state == "interrupted":
+                use.end("abandoned", turn.at, inferred=True)
+            elif turn.state == "api_error":
+                use.end("failed", turn.at, inferred=True, error=turn.error)
+            else:
+                use.end("unknown", None, inferred=True)
+
+
+def _session(line: Line) -> str:
+    """The session that made the line; a copy in another one names it."""
+    told = line.get("requestSessionId") or line.get("sessionId")
+    return told if isinstance(told, str) else ""
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

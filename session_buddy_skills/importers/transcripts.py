@@ -1,0 +1,275 @@
+"""Claude Code's transcripts: a file a session, and beside it one for each of its subagents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+from session_buddy_skills.errors import InputError
+from session_buddy_skills.importers.records import NAMESPACE, total_bytes
+from session_buddy_skills.importers.transcript_lines import KNOWN_TYPES, Line
+from session_buddy_skills.importers.transcript_turns import Thread
+from session_buddy_skills.importers.transcript_uses import Use
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+from session_buddy_skills.requests import checked
+from session_buddy_skills.settings import NAME_CHARS, QUERY_CHARS, claude_folder
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
+_BACKGROUND = {"completed": "completed", "failed": "failed"}
+"""What a notification says of a subagent, and the outcome; any other is that it was stopped."""
+_STATES = {
+    "completed": ("completed", None),
+    "interrupted": ("abandoned", None),
+    "api_error": ("failed", "api_error"),
+}
+"""How a subagent's last turn was left, and the outcome and error of the call that began it."""
+
+
+class Transcripts:
+    """Reads them, session by session."""
+
+    kind: Kind = "claude-code"
+    title = "Claude Code's transcripts"
+
+    def discover(self, home: Path, here: Path) -> list[Path]:
+        """The folder of all projects."""
+        folder = claude_folder(home) / "projects"
+        return [folder] if folder.is_dir() else []
+
+    def size_bytes(self, path: Path) -> int:
+        """Of all transcripts in the folder."""
+        return total_bytes(file for files in _sessions(path).values() for file in files)
+
+    def open(self, path: Path, options: Options) -> Iterator[Session]:
+        """Each session.
+
+        Raises:
+            InputError: there is none.
+        """
+        sessions = _sessions(path)
+        if not sessions:
+            raise InputError(f"{path} has no transcripts of Claude Code (*.jsonl).")
+        for main, files in sessions.items():
+            yield Session(main, files)
+
+
+def _sessions(path: Path) -> dict[Path, list[Path]]:
+    """The files of each session by its main one, which may be gone; those last changed last."""
+    if path.is_file():
+        return {path: [path, *_subagents(path)]}
+    found: dict[Path, list[Path]] = defaultdict(list)
+    for file in sorted(path.rglob("*.jsonl")):
+        if "subagents" in file.parts:
+            inside = file.parts[::-1].index("subagents")
+            folder = file.parents[inside]
+            found[folder.parent / f"{folder.name}.jsonl"].append(file)
+        else:
+            found[file].insert(0, file)
+    return dict(sorted(found.items(), key=lambda one: (_changed(one[1]), one[0])))
+
+
+def _subagents(main: Path) -> list[Path]:
+    return sorted((main.parent / main.stem / "subagents").rglob("*.jsonl"))
+
+
+def _changed(files: list[Path]) -> float:
+    return max(file.stat().st_mtime for file in files)
+
+
+class Session:
+    """One session, with what it has of its subagents."""
+
+    def __init__(self, path: Path, files: list[Path]) -> None:
+        self.path = path
+        self.size_bytes = total_bytes(files)
+        self.digest = ""
+        self.notes: list[str] = []
+        self._files = files
+        self._read: list[ImportedInvocation | BadRecord] | None = None
+        self._project: str | None = None
+        self._unknown: Counter[str] = Counter()
+        self._bad: list[BadRecord] = []
+        self._cut = 0
+
+    def records(self) -> Iterator[ImportedInvocation | BadRecord]:
+        """Every use of a skill or subagent in it, by the order of its lines."""
+        if self._read is None:
+            self._read = self._all()
+        return iter(self._read)
+
+    def items(self) -> Iterator[Item | BadRecord]:
+        """None."""
+        return iter(())
+
+    def differences(self) -> list[str]:
+        """None; it has no totals."""
+        return []
+
+    def _all(self) -> list[ImportedInvocation | BadRecord]:
+        digest = hashlib.sha256()
+        main = Thread()
+        agents = [file for file in self._files if file != self.path]
+        if self.path in self._files:
+            for line in self._lines(self.path, digest):
+                main.take(line)
+        main.finish()
+        threads = self._threads(main, agents, digest)
+        uses = [use for thread in (main, *threads.values()) for use in thread.uses]
+        for use in uses:
+            _end_of_background(use, main, threads)
+        self.digest = digest.hexdigest()
+        read = [self._invocation(use) for use in uses]
+        self.notes = [
+            f"{n} lines of a kind that is not known here: {kind}"
+            for kind, n in sorted(self._unknown.items())
+        ]
+        if self._cut:
+            self.notes.append(f"{self._cut} texts are longer than {QUERY_CHARS} characters: cut")
+        return [*read, *self._bad]
+
+    def _threads(self, main: Thread, agents: list[Path], digest: Any) -> dict[str, Thread]:
+        """The threads of the subagents by their ids, those first whose caller is known."""
+        threads: dict[str, Thread] = {}
+        metas = {file: _meta(file) for file in agents}
+        waiting = dict(metas)
+        while waiting:
+            callers = [use for thread in (main, *threads.values()) for use in thread.uses]
+            called = {use.key: use for use in callers} | {
+                use.runs: use for use in callers if use.runs
+            }
+            ready = [
+                file
+                for file, meta in waiting.items()
+                if meta.get("toolUseId") in called or _agent_id(file) in called
+            ] or list(waiting)
+            for file in ready:
+                meta, agent_id = waiting.pop(file), _agent_id(file)
+                caller = called.get(str(meta.get("toolUseId"))) or called.get(agent_id)
+                thread = Thread(agent_id=agent_id, prompt=caller.prompt if caller else None)
+                for line in self._lines(file, digest):
+                    if thread.prompt is None:
+                        thread.prompt = main.prompts.get(str(line.get("promptId")))
+                    thread.take(line)
+                thread.finish(whole=meta.get("finished") is True)
+                threads[agent_id] = thread
+                if caller is not None:
+                    caller.runs = agent_id
+        return threads
+
+    def _lines(self, file: Path, digest: Any) -> Iterator[Line]:
+        """The lines of a file that are whole; the last may still be written."""
+        try:
+            with file.open("rb") as content:
+                for number, text in enumerate(content, 1):
+                    if not text.endswith(b"\n") and not _whole(text):
+                        break
+                    digest.update(text)
+                    if line := self._line(file, number, text):
+                        yield line
+        except OSError as error:
+            raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+
+    def _line(self, file: Path, number: int, text: bytes) -> Line | None:
+        if not text.strip():
+            return None
+        try:
+            line = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            place = f"{file.name}, line {number}"
+            self._bad.append(BadRecord(place, f"it is not JSON: {error}"))
+            return None
+        if not isinstance(line, dict):
+            self._bad.append(BadRecord(f"{file.name}, line {number}", "it must be an object"))
+            return None
+        if (kind := str(line.get("type"))) not in KNOWN_TYPES:
+            self._unknown[kind[:NAME_CHARS]] += 1
+        if self._project is None and isinstance(cwd := line.get("cwd"), str):
+            self._project = re.split(r"[/\\]", cwd.rstrip("/\\"))[-1] or None
+        return line
+
+    def _invocation(self, use: Use) -> ImportedInvocation | BadRecord:
+        ended = use.ended_at
+        if ended and use.started_at and ended < use.started_at:
+            ended = use.started_at
+        spent = use.tokens
+        try:
+            return checked(
+                ImportedInvocation,
+                invocation_id=uuid5(NAMESPACE, json.dumps(["claude-code", use.key])),
+                session_id=_clean(use.session_id) or self.path.stem,
+                skill_name=_clean(use.skill_name),
+                invoked_at=use.started_at,
+                ended_at=ended,
+                outcome=use.outcome,
+                error_type=_clean(use.error_type),
+                user_query=self._text(use.prompt),
+                arguments=self._text(use.arguments),
+                called_as=None if use.called_as is None else use.called_as[:NAME_CHARS],
+                called_by=use.called_by,
+                agent_id=_clean(use.agent_id),
+                model=_clean(use.model),
+                input_tokens=spent.input or None,
+                output_tokens=spent.output or None,
+                end_inferred=use.end_inferred,
+                project=_clean(self._project),
+                source="claude-code",
+            )
+        except InputError as error:
+            return BadRecord(f"{self.path.name}, call {use.key}", str(error).rstrip("."))
+
+    def _text(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        whole = text.replace("\0", " ").encode(errors="replace").decode()
+        self._cut += len(whole) > QUERY_CHARS
+        return whole[:QUERY_CHARS]
+
+
+def _end_of_background(use: Use, main: Thread, threads: dict[str, Thread]) -> None:
+    """How a call ended whose subagent went on after it, and what subagents spent."""
+    thread = threads.get(use.runs or "")
+    if thread is not None:
+        use.tokens.add(thread.tokens)
+    if use.outcome is not None:
+        return
+    if told := main.ended_in_background.get(use.key):
+        use.end(_BACKGROUND.get(told[0], "abandoned"), told[1], inferred=False)
+    elif thread is not None and thread.last_state in _STATES:
+        outcome, error = _STATES[thread.last_state]
+        use.end(outcome, thread.last_at, inferred=True, error=error)
+    else:
+        use.end("unknown", None, inferred=True)
+
+
+def _agent_id(file: Path) -> str:
+    return file.stem.removeprefix("agent-")
+
+
+def _meta(file: Path) -> dict[str, Any]:
+    """What is told of a subagent beside its transcript."""
+    try:
+        told = json.loads(file.with_suffix(".meta.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _whole(text: bytes) -> bool:
+    """Whether a last line without its end is whole all the same."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _clean(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return _CONTROL.sub(" ", text.encode(errors="replace").decode()).strip()[:NAME_CHARS]
