@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -68,11 +69,14 @@ class Options:
 
 @dataclass(slots=True)
 class Item:
-    """A row of another table that a file brings, such as a category."""
+    """A row of another table that a file brings, such as a category, with the columns of its key.
+
+    A `user` in it is a name, and is kept as `user_hash`.
+    """
 
     relation: str
     key: tuple[str, ...]
-    row: Mapping[str, Any]
+    row: dict[str, Any]
 
 
 class Source(Protocol):
@@ -82,8 +86,8 @@ class Source(Protocol):
     size_bytes: int
     digest: str
     """SHA-256 of the content, in hexadecimal."""
-    notes: list[str]
-    """What is worth telling of it; whole once its records were read."""
+    noted: Counter[str]
+    """What is worth telling of it, and how often; whole once it was read."""
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations, and what cannot be taken."""
@@ -159,7 +163,7 @@ class ImportRequest(Question):
 
 
 class FileReport(BaseModel):
-    """What became of one file."""
+    """What became of one file that brought something."""
 
     path: str
     records: int
@@ -168,7 +172,6 @@ class FileReport(BaseModel):
     unchanged: int = Field(description="Stored already.")
     skipped: int = Field(default=0, description="Records that cannot be taken.")
     items: int = Field(default=0, description="Rows of tests, categories and modalities.")
-    notes: list[str] = Field(default_factory=list)
     differences: list[str] = Field(
         default_factory=list, description="The file's own totals that its records do not bear out."
     )
@@ -194,12 +197,14 @@ class ImportReport(BaseModel):
     completed: int
     unchanged: int
     skipped: int
+    items: int = Field(description="Rows of tests, categories and modalities that were added.")
     outcomes: dict[Outcome, int] = Field(description="Of all records that can be taken.")
     first_invoked: datetime | None
     last_invoked: datetime | None
-    files: list[FileReport] = Field(description="Those that brought something or are told of.")
+    files: list[FileReport]
     files_read: int
     refused: list[RefusedFile]
+    noted: dict[str, int] = Field(description="What else is worth telling, and how often it is.")
     backup: str | None = Field(default=None, description="The copy made before the first import.")
 
 

@@ -49,6 +49,7 @@ LEVELS = {
     "categorizing": 2,
     "analyses": 2,
     "exporting": 2,
+    "import_run": 2,
     "importing": 2,
     "validating": 2,
     "advising": 2,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from session_buddy_skills.importing import Progress
+from session_buddy_skills.import_run import Progress
 from session_buddy_skills.imports import (
     FileReport,
     ImportReport,
@@ -79,7 +79,11 @@ def report_text(report: ImportReport) -> str:
         outcomes = ", ".join(f"{n:,} {name}" for name, n in sorted(report.outcomes.items()))
         first, last = time_text(report.first_invoked), time_text(report.last_invoked)
         lines.append(f"  {outcomes}; from {first} to {last} UTC")
-    lines.append(f"  times without a zone are taken for those of {report.timezone}")
+    if report.items:
+        lines.append(f"  {report.items:,} rows of tests, categories and modalities added")
+    if report.kind in ("json", "session-buddy"):
+        lines.append(f"  times without a zone are taken for those of {report.timezone}")
+    lines += [f"  {n:,} {what}" for what, n in list(report.noted.items())[:LINES_TOLD]]
     for file in report.files[:FILES_TOLD]:
         lines += _file_lines(file)
     for refused in report.refused[:FILES_TOLD]:
@@ -100,9 +104,7 @@ def _files(count: int) -> str:
 
 
 def _file_lines(file: FileReport) -> list[str]:
-    told = [*file.notes, *file.differences]
-    if file.items:
-        told.insert(0, f"{file.items} rows of tests, categories and modalities")
+    told = file.differences
     if not told:
         return []
     more = [f"    and {len(told) - LINES_TOLD} more"] if len(told) > LINES_TOLD else []

@@ -7,7 +7,7 @@ zone, and there either a duration of 0.01 stands for none, or records have a wor
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class Document:
         self.path = path
         self.size_bytes = len(content)
         self.digest = file_digest(content)
-        self.notes: list[str] = []
+        self.noted: Counter[str] = Counter()
         self._options = options
         self._document = _document(path, content)
 
@@ -82,18 +82,17 @@ class Document:
         """Its invocations, in the order of the file."""
         reading = Reading("json", self._options, f"legacy-{self.digest[:12]}")
         unmeasured = self._marks_what_is_not_measured()
-        ignored: set[str] = set()
+        self.noted = Counter()
         for number, record in enumerate(self._document["invocations"]):
             place = f"invocations[{number}]"
             if not isinstance(record, dict):
                 yield BadRecord(place, f"it must be an object, not {shown(record)}")
                 continue
-            ignored |= record.keys() - _KNOWN
+            for name in record.keys() - _KNOWN:
+                self.noted[f"records with a field that has no place here: {shown(name)}"] += 1
             if unmeasured and record.get("duration_seconds") == NOT_MEASURED_SECONDS:
                 record = record | {"duration_seconds": None}
             yield reading.invocation(record, place)
-        if ignored:
-            self.notes = [f"fields that have no place here: {', '.join(sorted(ignored))}"]
 
     def items(self) -> Iterator[Item | BadRecord]:
         """None."""

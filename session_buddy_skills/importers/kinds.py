@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from session_buddy_skills.importers.json_documents import JsonDocuments
+from session_buddy_skills.importers.s0 import S0Stores
+from session_buddy_skills.importers.session_buddy import SessionBuddyStores
 from session_buddy_skills.importers.transcripts import Transcripts
 from session_buddy_skills.imports import Importer, Kind
 
-IMPORTERS: tuple[Importer, ...] = (JsonDocuments(), Transcripts())
+IMPORTERS: tuple[Importer, ...] = (
+    JsonDocuments(),
+    S0Stores(),
+    SessionBuddyStores(),
+    Transcripts(),
+)
 BY_KIND: dict[Kind, Importer] = {one.kind: one for one in IMPORTERS}
 
 

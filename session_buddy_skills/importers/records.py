@@ -28,7 +28,6 @@ _KEPT = (
     "workflow_path",
     "workflow_phase",
     "workflow_step_id",
-    "rating",
 )
 """Fields that mean in a tracker what they mean here."""
 
@@ -65,10 +64,11 @@ class Reading:
         self, record: Mapping[str, Any], place: str, **more: Any
     ) -> ImportedInvocation | BadRecord:
         """A record in the terms of crackerjack and session-buddy; `more` comes in its place."""
-        known = {name: record.get(name) for name in _KEPT} | more
+        known = {"rating": record.get("rating")} | {name: record.get(name) for name in _KEPT} | more
         try:
             time = self._time(more.pop("invoked_at", record.get("invoked_at")))
-            content = known | {
+            # Who it was and how they liked it may be told later, of the same use.
+            content = {name: value for name, value in known.items() if name in _KEPT} | {
                 "invoked_at": time.isoformat(),
                 "completed": record.get("completed"),
                 "duration_seconds": known.get("duration_seconds", record.get("duration_seconds")),

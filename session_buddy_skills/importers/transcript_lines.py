@@ -81,6 +81,22 @@ def time_of(line: Line) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def session_of(line: Line) -> str:
+    """The session that made the line; a copy in another one names it."""
+    told = line.get("requestSessionId") or line.get("sessionId")
+    return told if isinstance(told, str) else ""
+
+
+def plain(value: Any) -> str | None:
+    """Text that says something."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def count_of(value: Any) -> int:
+    """A whole number above 0, or 0."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
 def blocks_of(line: Line) -> list[Line]:
     """The parts of its message, text as one part."""
     message = line.get("message")

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from session_buddy_skills.importers.transcript_lines import (
     Command,
     Line,
     blocks_of,
     command_of,
+    count_of,
     ended_task,
     failure_of,
+    plain,
     said_by,
+    session_of,
     text_of,
     time_of,
 )
 from session_buddy_skills.importers.transcript_uses import Tokens, Use
 from session_buddy_skills.imports import CalledBy
 
-SKILL_TOOLS = ("Skill",)
+SKILL_TOOL = "Skill"
 AGENT_TOOLS = ("Agent", "Task")
 _ENDS = ("end_turn", "stop_sequence", "max_tokens", "refusal")
 
@@ -140,7 +142,7 @@ class Thread:
             called_as=command.name,
             arguments=command.arguments,
             called_by="slash",
-            session_id=_session(line),
+            session_id=session_of(line),
             started_at=self._now,
             prompt=command.prompt,
         )
@@ -181,24 +183,22 @@ class Thread:
 
     def _call(self, line: Line, message: Line, block: Line) -> None:
         name, key = block.get("name"), block.get("id")
-        if name not in (*SKILL_TOOLS, *AGENT_TOOLS) or not isinstance(key, str):
-            return
-        if key in self.calls:
+        if name not in (SKILL_TOOL, *AGENT_TOOLS) or not isinstance(key, str) or key in self.calls:
             return
         given = block.get("input")
         given = given if isinstance(given, dict) else {}
         is_agent = name in AGENT_TOOLS
         use = Use(
             key=key,
-            called_as=_text(given.get("subagent_type" if is_agent else "skill")),
-            arguments=None if is_agent else _text(given.get("args")),
+            called_as=plain(given.get("subagent_type" if is_agent else "skill")),
+            arguments=None if is_agent else plain(given.get("args")),
             called_by=self.called_by,
-            session_id=_session(line),
+            session_id=session_of(line),
             started_at=self._now,
             prompt=self.prompt,
             is_agent=is_agent,
             agent_id=self._agent_id,
-            model=_text(message.get("model")),
+            model=plain(message.get("model")),
         )
         if is_agent and use.called_as is None and not given.get("subagent_type"):
             use.called_as = "general-purpose"
@@ -218,16 +218,16 @@ class Thread:
         elif failure:
             use.end("failed", at, inferred=False, error=failure)
         elif use.is_agent:
-            use.resolved = _text(told.get("agentType")) or use.resolved
-            use.runs = _text(told.get("agentId"))
+            use.resolved = plain(told.get("agentType")) or use.resolved
+            use.runs = plain(told.get("agentId"))
             use.in_background = told.get("status") == "async_launched" or bool(told.get("isAsync"))
             if not use.in_background:
                 use.end("completed", at, inferred=False)
         else:
             if use.called_as is None:
-                use.called_as = _text(told.get("commandName"))
+                use.called_as = plain(told.get("commandName"))
             if told.get("status") == "forked":
-                use.runs = _text(told.get("agentId"))
+                use.runs = plain(told.get("agentId"))
                 use.end("completed", at, inferred=False)
 
     def _attribute(self, line: Line, message: Line) -> None:
@@ -240,7 +240,7 @@ class Thread:
         skill = line.get("attributionSkill")
         for use in self._turn.uses:
             if use.model is None:
-                use.model = _text(message.get("model"))
+                use.model = plain(message.get("model"))
             called = (use.called_as or "").strip().lstrip("/")
             if isinstance(skill, str) and called and skill.endswith(f":{called}"):
                 use.resolved = skill
@@ -253,7 +253,7 @@ class Thread:
         self._counted.add(key)
         names = ("input_tokens", "cache_creation_input_tokens")
         spent = Tokens(
-            sum(_whole(usage.get(name)) for name in names), _whole(usage.get("output_tokens"))
+            sum(count_of(usage.get(name)) for name in names), count_of(usage.get("output_tokens"))
         )
         at_work = [one for one in self._turn.uses if not one.is_agent and one.outcome is None]
         (at_work[-1].tokens if at_work else self.tokens).add(spent)
@@ -298,17 +298,3 @@ class Thread:
                 use.end("failed", turn.at, inferred=True, error=turn.error)
             else:
                 use.end("unknown", None, inferred=True)
-
-
-def _session(line: Line) -> str:
-    """The session that made the line; a copy in another one names it."""
-    told = line.get("requestSessionId") or line.get("sessionId")
-    return told if isinstance(told, str) else ""
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

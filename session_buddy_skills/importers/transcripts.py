@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
-from session_buddy_skills.errors import InputError
+from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.records import NAMESPACE, total_bytes
 from session_buddy_skills.importers.transcript_lines import KNOWN_TYPES, Line
 from session_buddy_skills.importers.transcript_turns import Thread
@@ -89,13 +89,11 @@ class Session:
         self.path = path
         self.size_bytes = total_bytes(files)
         self.digest = ""
-        self.notes: list[str] = []
+        self.noted: Counter[str] = Counter()
         self._files = files
         self._read: list[ImportedInvocation | BadRecord] | None = None
         self._project: str | None = None
-        self._unknown: Counter[str] = Counter()
         self._bad: list[BadRecord] = []
-        self._cut = 0
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Every use of a skill or subagent in it, by the order of its lines."""
@@ -125,12 +123,6 @@ class Session:
             _end_of_background(use, main, threads)
         self.digest = digest.hexdigest()
         read = [self._invocation(use) for use in uses]
-        self.notes = [
-            f"{n} lines of a kind that is not known here: {kind}"
-            for kind, n in sorted(self._unknown.items())
-        ]
-        if self._cut:
-            self.notes.append(f"{self._cut} texts are longer than {QUERY_CHARS} characters: cut")
         return [*read, *self._bad]
 
     def _threads(self, main: Thread, agents: list[Path], digest: Any) -> dict[str, Thread]:
@@ -188,7 +180,7 @@ class Session:
             self._bad.append(BadRecord(f"{file.name}, line {number}", "it must be an object"))
             return None
         if (kind := str(line.get("type"))) not in KNOWN_TYPES:
-            self._unknown[kind[:NAME_CHARS]] += 1
+            self.noted[f"lines of a kind that is not known here: {shown(kind)}"] += 1
         if self._project is None and isinstance(cwd := line.get("cwd"), str):
             self._project = re.split(r"[/\\]", cwd.rstrip("/\\"))[-1] or None
         return line
@@ -227,7 +219,8 @@ class Session:
         if text is None:
             return None
         whole = text.replace("\0", " ").encode(errors="replace").decode()
-        self._cut += len(whole) > QUERY_CHARS
+        if len(whole) > QUERY_CHARS:
+            self.noted[f"texts that were cut to {QUERY_CHARS} characters"] += 1
         return whole[:QUERY_CHARS]
 
 

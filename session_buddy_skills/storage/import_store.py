@@ -32,15 +32,6 @@ _ENDING = (
     "end_inferred",
 )
 """What the end of an invocation adds to one that was stored without."""
-_DELETE_ITEM = {
-    "ab_test_configs": ("delete_ab_test", ("test_name",)),
-    "ab_test_assignments": ("delete_ab_assignment", ("test_name", "user_hash")),
-    "ab_test_outcomes": ("delete_ab_outcome", ("outcome_id",)),
-    "skill_categories": ("remove_category", ("kind", "category_name")),
-    "skill_category_mapping": ("unmap_category", ("skill_name", "category_name")),
-    "skill_modalities": ("unmap_modality", ("skill_name",)),
-}
-"""How a row of a relation is taken out, by its key."""
 
 
 @dataclass(slots=True)
@@ -142,19 +133,23 @@ class ImportStore:
         return kept
 
     async def keep_items(
-        self, run_id: UUID, relation: str, insert: str, rows: dict[tuple[str, ...], Row]
+        self, run_id: UUID, items: Sequence[tuple[str, Sequence[str], Row]]
     ) -> int:
-        """Add rows of another table that are not there, by their keys; how many there were."""
+        """Add rows of other tables that are not there; how many there were.
+
+        Each is a relation, the columns of its key, and the row.
+        """
 
         async def work(connection: Connection) -> int:
-            added = []
-            for key, row in rows.items():
-                if await connection.fetch(insert, row):
-                    added.append(json.dumps(key))
-            if added:
-                noted = {"run_id": run_id, "relation": relation, "item_keys": added}
-                await connection.execute("insert_import_items", noted)
-            return len(added)
+            added: dict[str, list[str]] = {}
+            for relation, key, row in items:
+                if await connection.fetch(f"import_{relation}", row):
+                    noted = json.dumps({name: row[name] for name in key})
+                    added.setdefault(relation, []).append(noted)
+            for relation, keys in added.items():
+                noted_of = {"run_id": run_id, "relation": relation, "item_keys": keys}
+                await connection.execute("insert_import_items", noted_of)
+            return sum(map(len, added.values()))
 
         return await self._write(work)
 
@@ -275,6 +270,5 @@ async def _forget_queries(connection: Connection, query_ids: Sequence[UUID]) -> 
 async def _remove_items(connection: Connection, run_id: UUID) -> int:
     rows = await connection.fetch("import_items", {"run_id": run_id})
     for row in rows:
-        query, names = _DELETE_ITEM[row["relation"]]
-        await connection.execute(query, dict(zip(names, json.loads(row["item_key"]), strict=True)))
+        await connection.execute(f"forget_{row['relation']}", json.loads(row["item_key"]))
     return len(rows)

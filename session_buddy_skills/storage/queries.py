@@ -32,16 +32,17 @@ def load_queries(engine: str) -> Mapping[str, Query]:
 
 def shared_queries() -> Mapping[str, Query]:
     """The statements that are not of one engine."""
-    return _read(resources.files(__package__) / "sql")
+    return read_queries(resources.files(__package__) / "sql")
 
 
 def engine_queries(engine: str) -> Mapping[str, Query]:
     """The statements that are of that engine alone; some stand in place of shared ones."""
     folder = resources.files(__package__) / "sql" / engine
-    return _read(folder) if folder.is_dir() else {}
+    return read_queries(folder) if folder.is_dir() else {}
 
 
-def _read(folder: Traversable) -> Mapping[str, Query]:
+def read_queries(folder: Traversable) -> Mapping[str, Query]:
+    """The statements of a folder of `.sql` files."""
     found: dict[str, Query] = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):

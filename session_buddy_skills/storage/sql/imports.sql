@@ -154,3 +154,86 @@ DELETE FROM skill_query WHERE query_id IN (SELECT unnest(CAST($query_ids AS UUID
 
 -- name: delete_embeddings
 DELETE FROM skill_embedding WHERE text_id IN (SELECT unnest(CAST($query_ids AS UUID[])));
+
+-- name: import_ab_test_configs
+INSERT INTO ab_test_configs (
+    test_name, control_strategy, treatment_strategy, sample_size, description, created_at, stopped_at
+)
+SELECT
+    $test_name, $control_strategy, $treatment_strategy, CAST($sample_size AS BIGINT),
+    CAST($description AS TEXT), CAST($created_at AS TIMESTAMPTZ), CAST($stopped_at AS TIMESTAMPTZ)
+WHERE NOT EXISTS (SELECT 1 FROM ab_test_configs WHERE test_name = $test_name)
+RETURNING test_name;
+
+-- name: import_ab_test_assignments
+-- To the test of the same file, not to one of ours that is called the same.
+INSERT INTO ab_test_assignments (test_name, user_hash, test_group, assigned_at)
+SELECT $test_name, $user_hash, $test_group, CAST($assigned_at AS TIMESTAMPTZ)
+WHERE
+    EXISTS (
+        SELECT 1 FROM ab_test_configs
+        WHERE test_name = $test_name AND created_at = CAST($test_created_at AS TIMESTAMPTZ)
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM ab_test_assignments WHERE test_name = $test_name AND user_hash = $user_hash
+    )
+RETURNING test_name;
+
+-- name: import_ab_test_outcomes
+INSERT INTO ab_test_outcomes (
+    outcome_id, test_name, user_hash, test_group, outcome, duration_seconds, recorded_at
+)
+SELECT
+    CAST($outcome_id AS UUID), $test_name, $user_hash, $test_group, $outcome,
+    CAST($duration_seconds AS DOUBLE PRECISION), CAST($recorded_at AS TIMESTAMPTZ)
+WHERE
+    EXISTS (
+        SELECT 1 FROM ab_test_configs
+        WHERE test_name = $test_name AND created_at = CAST($test_created_at AS TIMESTAMPTZ)
+    )
+    AND NOT EXISTS (SELECT 1 FROM ab_test_outcomes WHERE outcome_id = $outcome_id)
+RETURNING test_name;
+
+-- name: import_skill_categories
+INSERT INTO skill_categories (kind, category_name, description, words)
+SELECT $kind, $category_name, CAST($description AS TEXT), CAST(ARRAY[] AS TEXT[])
+WHERE
+    NOT EXISTS (
+        SELECT 1 FROM skill_categories WHERE kind = $kind AND category_name = $category_name
+    )
+RETURNING kind;
+
+-- name: import_skill_category_mapping
+INSERT INTO skill_category_mapping (skill_name, category_name, source)
+SELECT $skill_name, $category_name, 'manual'
+WHERE
+    NOT EXISTS (
+        SELECT 1 FROM skill_category_mapping
+        WHERE skill_name = $skill_name AND category_name = $category_name
+    )
+RETURNING skill_name;
+
+-- name: import_skill_modalities
+INSERT INTO skill_modalities (skill_name, modality_type, source)
+SELECT $skill_name, $modality_type, 'manual'
+WHERE NOT EXISTS (SELECT 1 FROM skill_modalities WHERE skill_name = $skill_name)
+RETURNING skill_name;
+
+-- name: forget_ab_test_configs
+DELETE FROM ab_test_configs WHERE test_name = $test_name;
+
+-- name: forget_ab_test_assignments
+DELETE FROM ab_test_assignments WHERE test_name = $test_name AND user_hash = $user_hash;
+
+-- name: forget_ab_test_outcomes
+DELETE FROM ab_test_outcomes WHERE CAST(outcome_id AS TEXT) = $outcome_id;
+
+-- name: forget_skill_categories
+DELETE FROM skill_categories WHERE kind = $kind AND category_name = $category_name;
+
+-- name: forget_skill_category_mapping
+DELETE FROM skill_category_mapping
+WHERE skill_name = $skill_name AND category_name = $category_name;
+
+-- name: forget_skill_modalities
+DELETE FROM skill_modalities WHERE skill_name = $skill_name;

@@ -1,0 +1,236 @@
+"""One import while it is under way: each file is read whole before anything of it is written."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from anyio import to_thread
+from uuid_utils.compat import uuid7
+
+from session_buddy_skills.imports import (
+    BadRecord,
+    FileReport,
+    ImportedInvocation,
+    ImportReport,
+    Item,
+    Ordered,
+    RefusedFile,
+    Source,
+)
+from session_buddy_skills.intake import Intake
+from session_buddy_skills.models import Outcome
+from session_buddy_skills.storage.database import Row
+from session_buddy_skills.storage.import_store import ImportStore, Kept
+
+T = TypeVar("T")
+RECORDS_AT_ONCE = 2_000
+"""Records that are written in one transaction; callers that record wait a tenth of a second."""
+REASONS_TOLD = 20
+"""Bad records of a file that are told one by one."""
+
+
+class Progress:
+    """Hears how far an import is; does nothing with it."""
+
+    def begin(self, total_bytes: int) -> None:
+        """It begins, with so many bytes to read."""
+
+    def at(self, done_bytes: int, records: int) -> None:
+        """So many bytes are done, with so many records in them."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was read, over all files."""
+
+    records: int = 0
+    skipped: int = 0
+    kept: Kept = field(default_factory=Kept)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    first: datetime | None = None
+    last: datetime | None = None
+    files: list[FileReport] = field(default_factory=list)
+    files_read: int = 0
+    refused: list[RefusedFile] = field(default_factory=list)
+    done_bytes: int = 0
+    items: int = 0
+    noted: Counter[str] = field(default_factory=Counter)
+    started: bool = False
+    backup: str | None = None
+
+    def see(self, one: ImportedInvocation) -> None:
+        self.records += 1
+        self.outcomes[one.resolved_outcome] += 1
+        if one.invoked_at is not None:
+            self.first = min(self.first or one.invoked_at, one.invoked_at)
+            self.last = max(self.last or one.invoked_at, one.invoked_at)
+
+
+class Run:
+    """One import while it is under way."""
+
+    def __init__(
+        self, store: ImportStore, intake: Intake, order: Ordered, progress: Progress
+    ) -> None:
+        self.progress = progress
+        self._store = store
+        self._intake = intake
+        self._order = order
+        self._run_id = uuid7()
+        self._tally = _Tally()
+
+    async def take(self, source: Source) -> None:
+        """Import one file, or refuse it."""
+        tally = self._tally
+        tally.files_read += 1
+        bad, count = await self._examine(source)
+        if bad and not self._order.skip_invalid:
+            reasons = [f"{one.place}: {one.reason}" for one in bad[:REASONS_TOLD]]
+            more = len(bad) - len(reasons)
+            refused = RefusedFile(path=str(source.path), reasons=reasons, more=more)
+            tally.refused.append(refused)
+        else:
+            await self._keep(source, count, len(bad))
+        tally.done_bytes += source.size_bytes
+        self.progress.at(tally.done_bytes, tally.records)
+
+    async def end(self) -> None:
+        """Note that the run is whole."""
+        if self._tally.started:
+            await self._store.end(self._run_id, "finished")
+
+    def report(self) -> ImportReport:
+        """What it brought."""
+        tally = self._tally
+        return ImportReport(
+            run_id=self._run_id if tally.started else None,
+            kind=self._order.kind,
+            dry_run=self._order.dry_run,
+            timezone=self._order.zone,
+            records=tally.records,
+            added=tally.kept.added,
+            completed=tally.kept.completed,
+            unchanged=tally.kept.unchanged,
+            skipped=tally.skipped,
+            outcomes=dict(tally.outcomes),
+            first_invoked=tally.first,
+            last_invoked=tally.last,
+            files=tally.files,
+            files_read=tally.files_read,
+            refused=tally.refused,
+            items=tally.items,
+            noted=dict(tally.noted.most_common()),
+            backup=tally.backup,
+        )
+
+    async def _examine(self, source: Source) -> tuple[list[BadRecord], int]:
+        """All bad records of a file, and how many good ones there are; nothing is written."""
+        bad: list[BadRecord] = []
+        count = 0
+        records = itertools.chain(source.records(), source.items())
+        while chunk := await to_thread.run_sync(chunk_of, records):
+            bad += [one for one in chunk if isinstance(one, BadRecord)]
+            count += sum(isinstance(one, ImportedInvocation) for one in chunk)
+        return bad, count
+
+    async def _keep(self, source: Source, count: int, skipped: int) -> None:
+        tally = self._tally
+        kept = Kept()
+        records = source.records()
+        done = 0
+        while chunk := await to_thread.run_sync(chunk_of, records):
+            good = [one for one in chunk if isinstance(one, ImportedInvocation)]
+            for one in good:
+                tally.see(one)
+            some = await self._keep_some(good)
+            kept.added += some.added
+            kept.completed += some.completed
+            kept.unchanged += some.unchanged
+            done += len(good)
+            share = source.size_bytes * done // max(count, 1)
+            self.progress.at(tally.done_bytes + share, tally.records)
+        items = await self._keep_items(source)
+        if (count or items) and tally.started:
+            await self._note_file(source)
+        tally.noted += source.noted
+        tally.items += items
+        tally.skipped += skipped
+        tally.kept.added += kept.added
+        tally.kept.completed += kept.completed
+        tally.kept.unchanged += kept.unchanged
+        report = FileReport(
+            path=str(source.path),
+            records=count,
+            added=kept.added,
+            completed=kept.completed,
+            unchanged=kept.unchanged,
+            skipped=skipped,
+            items=items,
+            differences=source.differences(),
+        )
+        if count or skipped or items:
+            tally.files.append(report)
+
+    async def _keep_some(self, good: list[ImportedInvocation]) -> Kept:
+        if not good:
+            return Kept()
+        invocations = [self._intake.imported(one) for one in good]
+        if self._order.dry_run:
+            return await self._store.known(invocations)
+        await self._start()
+        return await self._store.keep(self._run_id, invocations)
+
+    async def _keep_items(self, source: Source) -> int:
+        rows = source.items()
+        added = 0
+        while chunk := await to_thread.run_sync(chunk_of, rows):
+            items = [self._item(one) for one in chunk if isinstance(one, Item)]
+            if items and not self._order.dry_run:
+                await self._start()
+                added += await self._store.keep_items(self._run_id, items)
+        return added
+
+    def _item(self, item: Item) -> tuple[str, tuple[str, ...], Row]:
+        row = dict(item.row)
+        if "user" in row:
+            row["user_hash"] = self._intake.hash_user(row.pop("user"))
+        return item.relation, item.key, row
+
+    async def _start(self) -> None:
+        """Begin to write, once."""
+        if self._tally.started:
+            return
+        if not await self._store.any_run():
+            self._tally.backup = await self._store.backup()
+        await self._store.begin(
+            {
+                "run_id": self._run_id,
+                "kind": self._order.kind,
+                "timezone": self._order.timezone,
+                "session_id": self._order.session_id,
+                "skip_invalid": self._order.skip_invalid,
+                "started_at": datetime.now(UTC),
+            }
+        )
+        self._tally.started = True
+
+    async def _note_file(self, source: Source) -> None:
+        await self._store.note_file(
+            {
+                "run_id": self._run_id,
+                "path": str(source.path),
+                "digest": source.digest,
+                "size_bytes": source.size_bytes,
+                "imported_at": datetime.now(UTC),
+            }
+        )
+
+
+def chunk_of(records: Iterator[T]) -> list[T]:
+    """The next records, as many as are written at once; empty at the end."""
+    return list(itertools.islice(records, RECORDS_AT_ONCE))
