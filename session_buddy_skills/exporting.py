@@ -1,4 +1,7 @@
-"""Everything recorded, as one JSON file: `{summary, skills, invocations, exported_at}`."""
+"""Everything recorded, as one JSON file: `{summary, skills, invocations, last_updated}`.
+
+It says nothing of when it was written, so that the same record always gives the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import anyio
@@ -16,9 +19,19 @@ from pydantic_core import to_json
 from session_buddy_skills.errors import InputError, StorageError, StorageFullError, shown
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.reports import skill_reports
-from session_buddy_skills.results import Export
+from session_buddy_skills.results import Export, SkillMetrics
 from session_buddy_skills.storage.store import InvocationReader
 
+_OF_CALLS = {
+    "arguments",
+    "called_as",
+    "called_by",
+    "agent_id",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "end_inferred",
+}
 NAME_BYTES = 200
 """Longest file name of an export, so that a draft of it can have a longer one."""
 
@@ -46,8 +59,9 @@ async def export_to_file(target: Path, reader: InvocationReader) -> Export:
     """Write all that the reader sees, a few thousand invocations at a time."""
     skills = skill_reports(await reader.metrics(None), await reader.breakdown(None))
     summary = await reader.counts() | {"total_skills": len(skills)}
-    by_name = {skill.skill_name: skill.model_dump(exclude={"skill_name"}) for skill in skills}
+    by_name = {skill.skill_name: _metrics(skill) for skill in skills}
     count = 0
+    newest: datetime | None = None
     async with _replacing(target) as file:
         await file.write(b'{"summary": %b,\n"skills": %b,\n' % (to_json(summary), to_json(by_name)))
         await file.write(b'"invocations": [')
@@ -55,13 +69,29 @@ async def export_to_file(target: Path, reader: InvocationReader) -> Export:
             lines = b",\n".join(to_json(_record(one)) for one in invocations)
             await file.write((b",\n" if count else b"\n") + lines)
             count += len(invocations)
-        await file.write(b'\n],\n"exported_at": %b}\n' % to_json(datetime.now(UTC)))
+            times = [one.ended_at or one.invoked_at for one in invocations]
+            newest = max(times) if newest is None else max(newest, *times)
+        await file.write(b'\n],\n"last_updated": %b}\n' % to_json(newest))
         size = await file.tell()
     return Export(path=str(target), invocations=count, skills=len(skills), bytes=size)
 
 
 def _record(invocation: Invocation) -> dict[str, object]:
-    return asdict(invocation) | {"completed": invocation.completed}
+    fields = asdict(invocation) | {"completed": invocation.completed}
+    # Few invocations come from a history.
+    return {
+        name: value for name, value in fields.items() if name not in _OF_CALLS or value is not None
+    }
+
+
+def _metrics(skill: SkillMetrics) -> dict[str, object]:
+    metrics = skill.model_dump(exclude={"skill_name"})
+    if metrics["duration"] is not None:
+        # The last digits of a mean depend on the order in which it was added up.
+        metrics["duration"]["mean_seconds"] = round(metrics["duration"]["mean_seconds"], 6)
+    if metrics["avg_selection_rank"] is not None:
+        metrics["avg_selection_rank"] = round(metrics["avg_selection_rank"], 6)
+    return metrics
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ async def test_export_holds_everything_and_agrees_with_the_tools(service: Servic
     text = Path(export.path).read_text(encoding="utf-8")
     assert len(text.encode()) == export.bytes
     data = json.loads(text)
-    assert set(data) == {"summary", "skills", "invocations", "exported_at"}
+    assert set(data) == {"summary", "skills", "invocations", "last_updated"}
     assert data["summary"]["total_invocations"] == len(data["invocations"]) == 700
     metrics = await service.skill_metrics("lint")
     assert data["skills"]["lint"] == metrics.skills[0].model_dump(

@@ -30,6 +30,12 @@ class FaultError(Exception):
 
     def __init__(self, byte: int, reason: str) -> None:
         super().__init__(f"byte {byte}: {reason}.")
+        self._byte = byte
+        self._reason = reason
+
+    def after(self, bytes_before: int) -> FaultError:
+        """The same fault, of text that stands so far inside a file."""
+        return FaultError(self._byte + bytes_before, self._reason)
 
 
 def parse(content: bytes) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from session_buddy_skills.importers.json_documents import JsonDocuments
+from session_buddy_skills.importers.own_export import OwnExports
 from session_buddy_skills.importers.s0 import S0Stores
 from session_buddy_skills.importers.session_buddy import SessionBuddyStores
 from session_buddy_skills.importers.transcripts import Transcripts
@@ -15,6 +16,7 @@ IMPORTERS: tuple[Importer, ...] = (
     S0Stores(),
     SessionBuddyStores(),
     Transcripts(),
+    OwnExports(),
 )
 BY_KIND: dict[Kind, Importer] = {one.kind: one for one in IMPORTERS}
 

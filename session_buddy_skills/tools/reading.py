@@ -60,7 +60,7 @@ READING_TOOLS = (
     ),
     service_tool(
         "export_metrics",
-        "Write everything recorded to a JSON file: summary, skills, invocations, exported_at. "
+        "Write everything recorded to a JSON file: summary, skills, invocations, last_updated. "
         "A file of that name is replaced.",
         ExportRequest,
         Export,
