@@ -199,6 +199,7 @@ DEFAULTS = {
     "data_dir": "the user's data directory, `~/.local/share/session-buddy-skills` on Linux",
     "database": "`skills.duckdb` in the data folder",
     "export_dirs": "`exports` in the data folder",
+    "import_dirs": "`imports` in the data folder",
     "user_key": "the file `user.key` in the data folder",
 }
 

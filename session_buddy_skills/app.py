@@ -10,11 +10,13 @@ from typing import Any
 from fastmcp import FastMCP
 from starlette.applications import Starlette
 
+from session_buddy_skills.importers.kinds import BY_KIND
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.tools.ab_testing import AB_TESTING_TOOLS
 from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS
+from session_buddy_skills.tools.importing import importing_tools
 from session_buddy_skills.tools.reading import READING_TOOLS
 from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
@@ -34,6 +36,7 @@ TOOLS = (
     *AB_TESTING_TOOLS,
     *CATALOG_TOOLS,
     *RECOMMENDING_TOOLS,
+    *importing_tools(BY_KIND),
 )
 
 

@@ -42,16 +42,26 @@ def target_file(path: Path, folders: Sequence[Path]) -> Path:
     Raises:
         InputError: it is outside of them, or not a .json file.
     """
-    target = Path(os.path.realpath(folders[0] / path))
+    target = inside(path, folders)
     if len(os.fsencode(target.name)) > NAME_BYTES:
         raise InputError(f"path must end in a shorter file name, not {shown(target.name)}.")
     if target.suffix.lower() != ".json":
         raise InputError(f"path must end in .json, not {shown(path)}.")
+    if target.is_dir():
+        raise InputError(f"path must be a file, not the folder {shown(path)}.")
+    return target
+
+
+def inside(path: Path, folders: Sequence[Path]) -> Path:
+    """The path, taken from the first of the folders, whatever links lead there.
+
+    Raises:
+        InputError: it is outside of them.
+    """
+    target = Path(os.path.realpath(folders[0] / path))
     if not any(target.is_relative_to(folder) for folder in folders):
         allowed = ", ".join(str(folder) for folder in folders)
         raise InputError(f"path must lie inside {allowed}, not {shown(path)}.")
-    if target.is_dir():
-        raise InputError(f"path must be a file, not the folder {shown(path)}.")
     return target
 
 

@@ -37,10 +37,10 @@ REASONS_TOLD = 20
 class Progress:
     """Hears how far an import is; does nothing with it."""
 
-    def begin(self, total_bytes: int) -> None:
+    async def begin(self, total_bytes: int) -> None:
         """It begins, with so many bytes to read."""
 
-    def at(self, done_bytes: int, records: int) -> None:
+    async def at(self, done_bytes: int, records: int) -> None:
         """So many bytes are done, with so many records in them."""
 
 
@@ -97,7 +97,7 @@ class Run:
         else:
             await self._keep(source, count, len(bad))
         tally.done_bytes += source.size_bytes
-        self.progress.at(tally.done_bytes, tally.records)
+        await self.progress.at(tally.done_bytes, tally.records)
 
     async def end(self) -> None:
         """Note that the run is whole."""
@@ -153,7 +153,7 @@ class Run:
             kept.unchanged += some.unchanged
             done += len(good)
             share = source.size_bytes * done // max(count, 1)
-            self.progress.at(tally.done_bytes + share, tally.records)
+            await self.progress.at(tally.done_bytes + share, tally.records)
         items = await self._keep_items(source)
         if (count or items) and tally.started:
             await self._note_file(source)

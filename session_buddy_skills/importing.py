@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 from anyio import to_thread
 
 from session_buddy_skills.errors import InputError
+from session_buddy_skills.exporting import inside
 from session_buddy_skills.import_run import RECORDS_AT_ONCE, Progress, Run, chunk_of
 from session_buddy_skills.imports import (
     ImportedInvocation,
     Importer,
     ImportReport,
+    ImportRequest,
     ImportRun,
     Kind,
     Options,
@@ -23,6 +25,7 @@ from session_buddy_skills.imports import (
     Validation,
 )
 from session_buddy_skills.intake import Intake
+from session_buddy_skills.requests import checked
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.import_store import ImportStore
 from session_buddy_skills.validating import Comparing, Sums, digest
@@ -31,9 +34,10 @@ from session_buddy_skills.validating import Comparing, Sums, digest
 class Importing:
     """Every use case of imports, once."""
 
-    def __init__(self, store: ImportStore, intake: Intake) -> None:
+    def __init__(self, store: ImportStore, intake: Intake, folders: Sequence[Path]) -> None:
         self._store = store
         self._intake = intake
+        self._folders = folders
 
     async def run(
         self, importer: Importer, order: Ordered, progress: Progress | None = None
@@ -50,11 +54,29 @@ class Importing:
         run = Run(self._store, self._intake, order, progress or Progress())
         sources = (one for path in order.paths for one in importer.open(path, options))
         sizes = await to_thread.run_sync(lambda: [importer.size_bytes(one) for one in order.paths])
-        run.progress.begin(sum(sizes))
+        await run.progress.begin(sum(sizes))
         while (source := await to_thread.run_sync(next, sources, None)) is not None:
             await run.take(source)
         await run.end()
         return run.report()
+
+    async def run_inside(
+        self, importer: Importer, request: ImportRequest, progress: Progress
+    ) -> ImportReport:
+        """Import what lies in an allowed folder.
+
+        Raises:
+            InputError: the path is not one that may be read, or nothing of it could be taken.
+        """
+        path = inside(Path(request.path), self._folders)
+        order = checked(Ordered, kind=request.kind, paths=[path], dry_run=request.dry_run)
+        report = await self.run(importer, order, progress)
+        if report.refused and not report.files:
+            first = report.refused[0]
+            more = len(first.reasons) - 1 + first.more
+            beside = f" (and {more} more records)" if more else ""
+            raise InputError(f"{first.path} was refused: {first.reasons[0]}{beside}.")
+        return report
 
     async def runs(self) -> list[ImportRun]:
         """All runs, newest first."""

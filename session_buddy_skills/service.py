@@ -80,7 +80,9 @@ class Service:
         # Looked up at need: the first user makes the key.
         self._hash_user = lambda user: self._intake.hash_user(user)
         self.analyses = Analyses(self._store, self._hash_user)
-        self.imports = Importing(ImportStore(self._store, self._observe), self._intake)
+        self.imports = Importing(
+            ImportStore(self._store, self._observe), self._intake, settings.import_folders
+        )
         self._recommender: Recommender | None = None
 
     @property

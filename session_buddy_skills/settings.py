@@ -105,6 +105,13 @@ class Settings(BaseSettings):
             "a relative path is taken from the first. Default: exports in DATA_DIR."
         ),
     )
+    import_dirs: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split_paths)] = Field(
+        default=(),
+        description=(
+            "Folders that `import_metrics` may read beside those of exports, separated as in PATH; "
+            "a relative path is taken from the first. Default: imports in DATA_DIR."
+        ),
+    )
     user_key: SecretStr | None = Field(
         default=None,
         description=(
@@ -224,8 +231,17 @@ class Settings(BaseSettings):
     @property
     def export_folders(self) -> tuple[Path, ...]:
         """The folders that exports may go to, absolute and without links."""
-        folders = self.export_dirs or (self.data_dir / "exports",)
-        return tuple(folder.expanduser().resolve() for folder in folders)
+        return _resolved(self.export_dirs or (self.data_dir / "exports",))
+
+    @property
+    def import_folders(self) -> tuple[Path, ...]:
+        """The folders that a tool may read histories from, likewise."""
+        folders = self.import_dirs or (self.data_dir / "imports",)
+        return _resolved((*folders, *self.export_folders))
+
+
+def _resolved(folders: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(folder.expanduser().resolve() for folder in folders)
 
 
 def offline_environment() -> dict[str, str]:

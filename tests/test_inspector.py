@@ -43,6 +43,7 @@ NAMES = {
     "workflow_bottlenecks",
     "health_check",
     "export_metrics",
+    "import_metrics",
     "register_skills",
     "list_skills",
     "recommend_skills",

@@ -54,11 +54,11 @@ class Bar(Progress):
     ) -> None:
         self._bar.stop()
 
-    def begin(self, total_bytes: int) -> None:
+    async def begin(self, total_bytes: int) -> None:
         """It begins."""
         self._task = self._bar.add_task("", total=total_bytes)
 
-    def at(self, done_bytes: int, records: int) -> None:
+    async def at(self, done_bytes: int, records: int) -> None:
         """So much is done."""
         rate = records / max(time.monotonic() - self._since, 1e-3)
         self._bar.update(self._task, completed=done_bytes, description=f"{rate:,.0f} invocations/s")
