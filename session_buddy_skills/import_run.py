@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -23,13 +24,15 @@ from session_buddy_skills.imports import (
     Source,
 )
 from session_buddy_skills.intake import Intake
-from session_buddy_skills.models import Outcome
+from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.import_store import ImportStore, Kept
 
 T = TypeVar("T")
-RECORDS_AT_ONCE = 2_000
-"""Records that are written in one transaction; callers that record wait a tenth of a second."""
+RECORDS_AT_ONCE = 5_000
+"""Records that are written in one transaction; callers that record wait a fifth of a second."""
+HELD_AT_MOST = 200_000
+"""Invocations of a file that are held in memory between reading and writing, some 200 MB."""
 REASONS_TOLD = 20
 """Bad records of a file that are told one by one."""
 
@@ -63,12 +66,26 @@ class _Tally:
     started: bool = False
     backup: str | None = None
 
-    def see(self, one: ImportedInvocation) -> None:
-        self.records += 1
-        self.outcomes[one.resolved_outcome] += 1
-        if one.invoked_at is not None:
+    def see(self, invocations: Iterable[Invocation]) -> None:
+        """Count some more."""
+        for one in invocations:
+            self.records += 1
+            self.outcomes[one.outcome] += 1
             self.first = min(self.first or one.invoked_at, one.invoked_at)
             self.last = max(self.last or one.invoked_at, one.invoked_at)
+
+
+@dataclass(slots=True)
+class _Read:
+    """What a file was found to have, before anything of it is written."""
+
+    bad: list[BadRecord] = field(default_factory=list)
+    count: int = 0
+    """Records that can be taken."""
+    taken: int = 0
+    """Records of whatever kind that `invocations` are of."""
+    invocations: list[Invocation] = field(default_factory=list)
+    """The first of them; of a file with more, the others are read again."""
 
 
 class Run:
@@ -88,19 +105,21 @@ class Run:
         """Import one file, or refuse it."""
         tally = self._tally
         tally.files_read += 1
-        bad, count = await self._examine(source)
-        if bad and not self._order.skip_invalid:
-            reasons = [f"{one.place}: {one.reason}" for one in bad[:REASONS_TOLD]]
-            more = len(bad) - len(reasons)
+        gc.freeze()  # A document in memory is not looked through again and again.
+        read = await self._examine(source)
+        if read.bad and not self._order.skip_invalid:
+            reasons = [f"{one.place}: {one.reason}" for one in read.bad[:REASONS_TOLD]]
+            more = len(read.bad) - len(reasons)
             refused = RefusedFile(path=str(source.path), reasons=reasons, more=more)
             tally.refused.append(refused)
         else:
-            await self._keep(source, count, len(bad))
+            await self._keep(source, read)
         tally.done_bytes += source.size_bytes
         await self.progress.at(tally.done_bytes, tally.records)
 
     async def end(self) -> None:
         """Note that the run is whole."""
+        gc.unfreeze()
         if self._tally.started:
             await self._store.end(self._run_id, "finished")
 
@@ -128,30 +147,49 @@ class Run:
             backup=tally.backup,
         )
 
-    async def _examine(self, source: Source) -> tuple[list[BadRecord], int]:
-        """All bad records of a file, and how many good ones there are; nothing is written."""
-        bad: list[BadRecord] = []
-        count = 0
+    async def _examine(self, source: Source) -> _Read:
+        """Read all of a file; nothing is written."""
+        read = _Read()
         records = itertools.chain(source.records(), source.items())
-        while chunk := await to_thread.run_sync(chunk_of, records):
-            bad += [one for one in chunk if isinstance(one, BadRecord)]
-            count += sum(isinstance(one, ImportedInvocation) for one in chunk)
-        return bad, count
+        while await to_thread.run_sync(self._examine_some, records, read):
+            pass
+        return read
 
-    async def _keep(self, source: Source, count: int, skipped: int) -> None:
+    def _examine_some(
+        self, records: Iterator[ImportedInvocation | Item | BadRecord], read: _Read
+    ) -> bool:
+        chunk = chunk_of(records)
+        good = [one for one in chunk if isinstance(one, ImportedInvocation)]
+        read.bad += [one for one in chunk if isinstance(one, BadRecord)]
+        all_held = len(read.invocations) == read.count
+        if all_held and read.count + len(good) <= HELD_AT_MOST:
+            read.invocations += map(self._intake.imported, good)
+            read.taken += len(chunk)
+        read.count += len(good)
+        return bool(chunk)
+
+    def _rest(self, source: Source, read: _Read) -> Iterator[Invocation]:
+        """All of the file's invocations; what was held is let go of on the way."""
+        for at in range(0, len(read.invocations), RECORDS_AT_ONCE):
+            yield from read.invocations[at : at + RECORDS_AT_ONCE]
+        if len(read.invocations) < read.count:
+            for one in itertools.islice(source.records(), read.taken, None):
+                if isinstance(one, ImportedInvocation):
+                    yield self._intake.imported(one)
+
+    async def _keep(self, source: Source, read: _Read) -> None:
         tally = self._tally
         kept = Kept()
-        records = source.records()
+        count, skipped = read.count, len(read.bad)
+        invocations = self._rest(source, read)
         done = 0
-        while chunk := await to_thread.run_sync(chunk_of, records):
-            good = [one for one in chunk if isinstance(one, ImportedInvocation)]
-            for one in good:
-                tally.see(one)
-            some = await self._keep_some(good)
+        while chunk := await to_thread.run_sync(chunk_of, invocations):
+            tally.see(chunk)
+            some = await self._keep_some(chunk)
             kept.added += some.added
             kept.completed += some.completed
             kept.unchanged += some.unchanged
-            done += len(good)
+            done += len(chunk)
             share = source.size_bytes * done // max(count, 1)
             await self.progress.at(tally.done_bytes + share, tally.records)
         items = await self._keep_items(source)
@@ -176,10 +214,7 @@ class Run:
         if count or skipped or items:
             tally.files.append(report)
 
-    async def _keep_some(self, good: list[ImportedInvocation]) -> Kept:
-        if not good:
-            return Kept()
-        invocations = [self._intake.imported(one) for one in good]
+    async def _keep_some(self, invocations: list[Invocation]) -> Kept:
         if self._order.dry_run:
             return await self._store.known(invocations)
         await self._start()

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.import_run import Progress
+from session_buddy_skills.import_run import RECORDS_AT_ONCE, Progress
 from session_buddy_skills.importers.kinds import BY_KIND
 from session_buddy_skills.imports import ImportReport, Ordered
 from session_buddy_skills.models import Invocation
@@ -113,7 +113,7 @@ async def test_one_bad_record_refuses_its_file_whole(service: Service, tmp_path:
     assert refused.path == str(paths[0])
     assert refused.reasons == [
         'invocations[4]: invoked_at must be an ISO 8601 time like 2026-01-31T09:30:00, not "soon"',
-        "invocations[5]: skill_name must be text, not null",
+        "invocations[5]: skill_name is required",
         "invocations[6]: it must be an object, not 7",
     ]
     assert (report.added, (await service.health_check()).invocations) == (4, 4)
@@ -145,8 +145,8 @@ async def test_undoing_leaves_everything_else_as_it_was(
             assert undone.items == one.items
         statuses = [one.status for one in await opened.imports.runs()]
         assert statuses == ["undone", "undone"]
-        with pytest.raises(InputError, match=f"the import {report.run_id} was undone on"):
-            await opened.imports.undo(one.run_id if report.run_id is None else report.run_id)
+        with pytest.raises(InputError, match=f"the import {other.run_id} was undone on"):
+            await opened.imports.undo(undone.run_id)
     assert everything(settings) == before
 
 
@@ -192,25 +192,25 @@ async def test_interrupted_it_leaves_whole_transactions_and_goes_on(
     service: Service, tmp_path: Path
 ) -> None:
     many = [{"skill_name": f"s{n % 7}", "invoked_at": f"2026-01-02T03:04:05.{n:06}Z",
-             "session_id": "s", "completed": True} for n in range(9_000)]  # fmt: skip
+             "session_id": "s", "completed": True} for n in range(12_000)]  # fmt: skip
     path = json_file(tmp_path / "a.json", {"invocations": many})
     order = checked(Ordered, kind="json", paths=[path])
 
     class Stopping(Progress):
         async def at(self, _done_bytes: int, records: int) -> None:
-            if records >= 4_000:
+            if records >= RECORDS_AT_ONCE:
                 scope.cancel()
 
     with anyio.CancelScope() as scope:
         await service.imports.run(BY_KIND["json"], order, Stopping())
     [stopped] = await service.imports.runs()
     assert stopped.status == "unfinished"
-    assert stopped.added == (await service.health_check()).invocations == 4_000
+    assert stopped.added == (await service.health_check()).invocations == RECORDS_AT_ONCE
     rest = await service.imports.run(BY_KIND["json"], order)
-    assert (rest.added, rest.unchanged) == (5_000, 4_000)
-    assert (await service.imports.undo(stopped.run_id)).kept == 4_000
+    assert (rest.added, rest.unchanged) == (12_000 - RECORDS_AT_ONCE, RECORDS_AT_ONCE)
+    assert (await service.imports.undo(stopped.run_id)).kept == RECORDS_AT_ONCE
     assert rest.run_id
-    assert (await service.imports.undo(rest.run_id)).removed == 9_000
+    assert (await service.imports.undo(rest.run_id)).removed == 12_000
 
 
 async def test_the_first_import_is_preceded_by_a_copy(

@@ -92,7 +92,7 @@ class Document:
                 self.noted[f"records with a field that has no place here: {shown(name)}"] += 1
             if unmeasured and record.get("duration_seconds") == NOT_MEASURED_SECONDS:
                 record = record | {"duration_seconds": None}
-            yield reading.invocation(record, place)
+            yield reading.invocation(record, place, rating=record.get("rating"))
 
     def items(self) -> Iterator[Item | BadRecord]:
         """None."""

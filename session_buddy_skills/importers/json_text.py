@@ -98,6 +98,8 @@ def _no_constant(_name: str) -> None:
 def _said(text: str, error: json.JSONDecodeError) -> str:
     if error.pos >= len(text.rstrip()):
         return "the document ends in the middle"
+    if error.msg.startswith("Unterminated string"):
+        return "the text that begins here has no end"
     return f"it is not JSON: {error.msg[:1].lower()}{error.msg[1:]}"
 
 

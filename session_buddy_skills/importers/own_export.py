@@ -89,7 +89,7 @@ class OwnExport:
     ) -> tuple[str, ImportedInvocation | BadRecord | None]:
         """What a line says, and what the next one is."""
         if place == "summary" and text.startswith(_SUMMARY):
-            self._summary = _value(text[len(_SUMMARY) :].rstrip(b","), byte)
+            self._summary = _value(text[len(_SUMMARY) :].rstrip(b","), byte + len(_SUMMARY))
             return "skills", None
         if place == "skills" and text.startswith(_SKILLS):
             return "invocations", None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
+
+from pydantic_core import PydanticSerializationError, to_json
+from uuid_utils.compat import uuid5
 
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.imports import BadRecord, ImportedInvocation, Options
@@ -28,8 +30,10 @@ _KEPT = (
     "workflow_path",
     "workflow_phase",
     "workflow_step_id",
+    "duration_seconds",
 )
 """Fields that mean in a tracker what they mean here."""
+_NOTHING: tuple[object, ...] = (None, "", [])
 
 
 class Ids:
@@ -41,14 +45,22 @@ class Ids:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
-        self._seen: Counter[str] = Counter()
+        self._seen: Counter[UUID] = Counter()
 
-    def of(self, record: Mapping[str, Any]) -> UUID:
-        """The id of a record, of what has a value in it."""
-        told = {name: value for name, value in record.items() if value not in (None, "", [])}
-        text = json.dumps([self._kind, told], sort_keys=True, default=str)
-        self._seen[text] += 1
-        return uuid5(NAMESPACE, f"{text}#{self._seen[text]}")
+    def of(self, content: Mapping[str, Any]) -> UUID:
+        """The id of a record, of what has a value in it; the names stand in one order always.
+
+        Raises:
+            InputError: it has text that is none.
+        """
+        try:
+            text = to_json([self._kind, content]).decode()
+        except PydanticSerializationError as error:
+            raise InputError(f"it has text that is not valid Unicode: {error}.") from error
+        first = uuid5(NAMESPACE, text)
+        self._seen[first] += 1
+        again = self._seen[first]
+        return first if again == 1 else uuid5(NAMESPACE, f"{text}#{again}")
 
 
 class Reading:
@@ -63,43 +75,40 @@ class Reading:
     def invocation(
         self, record: Mapping[str, Any], place: str, **more: Any
     ) -> ImportedInvocation | BadRecord:
-        """A record in the terms of crackerjack and session-buddy; `more` comes in its place."""
-        known = {"rating": record.get("rating")} | {name: record.get(name) for name in _KEPT} | more
+        """A record in the terms of crackerjack and session-buddy; `more` comes beside."""
+        fields = {name: value for name in _KEPT if (value := record.get(name)) not in _NOTHING}
         try:
-            time = self._time(more.pop("invoked_at", record.get("invoked_at")))
+            time = _time(record.get("invoked_at"))
+            completed = record.get("completed")
             # Who it was and how they liked it may be told later, of the same use.
-            content = {name: value for name, value in known.items() if name in _KEPT} | {
-                "invoked_at": time.isoformat(),
-                "completed": record.get("completed"),
-                "duration_seconds": known.get("duration_seconds", record.get("duration_seconds")),
-            }
-            fields: dict[str, Any] = {
-                "duration_seconds": record.get("duration_seconds"),
-                **known,
-                "invocation_id": self._ids.of(content),
-                "invoked_at": self._options.aware(time),
-                "session_id": record.get("session_id") or self._session,
-                "source": self._kind,
-            }
-            fields |= outcome_of(record.get("completed"), record.get("error_type"))
-            fields["duration_seconds"] = _number(fields["duration_seconds"])
+            key = self._ids.of(fields | {"invoked_at": time, "completed": completed})
+            fields |= {name: value for name, value in more.items() if value is not None}
+            fields |= outcome_of(completed, fields.get("error_type"))
+            fields["invocation_id"] = key
+            fields["invoked_at"] = self._options.aware(time)
+            fields.setdefault("session_id", self._session)
+            fields["source"] = self._kind
+            if isinstance(seconds := fields.get("duration_seconds"), int):
+                # A whole number of seconds is as good; true is none.
+                fields["duration_seconds"] = seconds if seconds is True else float(seconds)
             return checked(ImportedInvocation, **fields)
         except InputError as error:
             return BadRecord(place, str(error).rstrip("."))
         except (OverflowError, ValueError) as error:
             return BadRecord(place, f"invoked_at is no time that can be: {error}")
 
-    def _time(self, value: object) -> datetime:
-        """The time as it stands, so that an id does not depend on the zone of naive ones."""
-        try:
-            time = datetime.fromisoformat(value) if isinstance(value, str) else None
-        except ValueError:
-            time = None
-        if time is None:
-            raise InputError(
-                f"invoked_at must be an ISO 8601 time like 2026-01-31T09:30:00, not {shown(value)}."
-            )
-        return time if time.tzinfo is None else time.astimezone(UTC)
+
+def _time(value: object) -> datetime:
+    """The time as it stands, so that an id does not depend on the zone of naive ones."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        time = None
+    if time is None:
+        raise InputError(
+            f"invoked_at must be an ISO 8601 time like 2026-01-31T09:30:00, not {shown(value)}."
+        )
+    return time if time.tzinfo is None else time.astimezone(UTC)
 
 
 def outcome_of(completed: object, error_type: object) -> dict[str, Any]:
@@ -109,11 +118,6 @@ def outcome_of(completed: object, error_type: object) -> dict[str, Any]:
     if isinstance(completed, int) and completed in (0, 1):
         return {"completed": bool(completed)}
     return {"completed": completed}
-
-
-def _number(value: object) -> object:
-    # A whole number of seconds is as good; true is none.
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def file_digest(content: bytes) -> str:

@@ -20,7 +20,8 @@ from session_buddy_skills.importers.sqlite_files import Row, SqliteFile
 from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
 
 _PLACE = ".session-buddy/skills.db"
-_KNOWN_VERSION = 4
+_USE = ("session_id", "skill_name", "invoked_at")
+_NEEDED = ("id", "completed", *_USE)
 Use = tuple[Any, Any, Any]
 
 
@@ -72,7 +73,7 @@ class SessionBuddyStore:
         self.noted = Counter({f"files with schema V{self._version()}": 1})
         reading = Reading("session-buddy", self._options, f"legacy-{self.digest[:12]}")
         interactions = self._interactions()
-        for row in self._file.rows("invocations"):
+        for row in self._file.rows("invocations", *_NEEDED):
             waiting = interactions.get(_use(row))
             told = waiting.pop(0) if waiting else {}
             yield self._invocation(reading, row, f"skill_invocation, id {row['id']}", told)
@@ -91,11 +92,11 @@ class SessionBuddyStore:
         counted = totals(
             [
                 row if row["completed"] else row | {"duration_seconds": None}
-                for row in self._file.rows("invocations")
+                for row in self._file.rows("invocations", *_NEEDED)
             ]
         )
         found = []
-        for row in self._file.rows("totals"):
+        for row in self._file.rows("totals", "skill_name"):
             name = str(row["skill_name"])
             found += differing(name, row, counted.pop(name, totals([{"skill_name": name}])[name]))
         return found + [
@@ -105,7 +106,7 @@ class SessionBuddyStore:
     def _version(self) -> int:
         versions = [1]
         if "skill_migrations" in self._file.tables:
-            for row in self._file.rows("migrations"):
+            for row in self._file.rows("migrations", "version"):
                 number = str(row["version"]).split("__")[0].lstrip("Vv")
                 versions.append(int(number) if number.isdecimal() else 1)
         columns = next(iter(self._file.rows("invocations")), {})
@@ -117,7 +118,7 @@ class SessionBuddyStore:
     def _interactions(self) -> dict[Use, list[Row]]:
         found: dict[Use, list[Row]] = {}
         if "skill_user_interactions" in self._file.tables:
-            for row in self._file.rows("interactions"):
+            for row in self._file.rows("interactions", "id", "user_id", *_USE):
                 found.setdefault(_use(row), []).append(row)
         return found
 

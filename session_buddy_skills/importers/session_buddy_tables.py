@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid5
+
+from uuid_utils.compat import uuid5
 
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.records import NAMESPACE
@@ -20,9 +21,9 @@ _FEWEST_SAMPLE = 2
 
 def items_of(file: SqliteFile, noted: Counter[str]) -> Iterator[Item | BadRecord]:
     """Rows of the tables that are there; what they have no place for is noted."""
-    for table, query, make in _TABLES:
+    for table, query, make, needed in _TABLES:
         if table in file.tables:
-            for row in file.rows(query):
+            for row in file.rows(query, *needed):
                 yield from _made(table, row, make, noted)
 
 
@@ -129,13 +130,23 @@ def _kind_of_skill(kind: str, name: str, description: Any) -> Item:
     return Item("skill_categories", ("kind", "category_name"), row)
 
 
-_TABLES: tuple[tuple[str, str, Make], ...] = (
-    ("ab_test_configs", "ab_tests", _ab_test),
-    ("ab_test_assignments", "ab_assignments", _ab_assignment),
-    ("ab_test_outcomes", "ab_outcomes", _ab_outcome),
-    ("skill_categories", "categories", _category),
-    ("skill_category_mapping", "category_mapping", _mapping),
-    ("skill_modalities", "modalities", _modality),
+_TABLES: tuple[tuple[str, str, Make, tuple[str, ...]], ...] = (
+    (
+        "ab_test_configs",
+        "ab_tests",
+        _ab_test,
+        ("test_name", "control_strategy", "treatment_strategy", "status"),
+    ),
+    ("ab_test_assignments", "ab_assignments", _ab_assignment, ("user_id", "group_name")),
+    (
+        "ab_test_outcomes",
+        "ab_outcomes",
+        _ab_outcome,
+        ("outcome_id", "user_id", "completed", "duration_seconds", "recorded_at"),
+    ),
+    ("skill_categories", "categories", _category, ("category_name",)),
+    ("skill_category_mapping", "category_mapping", _mapping, ("skill_name",)),
+    ("skill_modalities", "modalities", _modality, ("skill_name", "modality_type")),
 )
 
 

@@ -40,22 +40,25 @@ class SqliteFile:
             )
             self._connection.execute("BEGIN")
             self._connection.text_factory = bytes
-            self._connection.row_factory = sqlite3.Row
-            self.tables = {one["name"] for one in self.rows("tables")}
+            self.tables = {str(one["name"]) for one in self.rows("tables")}
             self._check()
         except sqlite3.Error as error:
             raise InputError(f"{path} cannot be read as SQLite: {error}.") from error
 
-    def rows(self, query: str) -> Iterator[Row]:
+    def rows(self, query: str, *needed: str) -> Iterator[Row]:
         """The rows of a query of `sql/`, some at a time; bytes where text is not UTF-8.
 
         Raises:
-            InputError: the file is damaged there.
+            InputError: the file is damaged there, or the table has not the columns that it needs.
         """
         try:
-            for row in self._connection.execute(self._queries[query].text):
-                yield {name: _text(row[name]) for name in row.keys()}  # noqa: SIM118 - of a Row
-        except sqlite3.Error as error:
+            cursor = self._connection.execute(self._queries[query].text)
+            names = [column[0] for column in cursor.description]
+            if missing := [name for name in needed if name not in names]:
+                raise InputError(f"{self.path} has no column {missing[0]} where {query} are.")
+            for row in cursor:
+                yield dict(zip(names, map(_text, row), strict=True))
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise InputError(f"{self.path} is damaged: {error}.") from error
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid5
+
+from uuid_utils.compat import uuid5
 
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.records import NAMESPACE, total_bytes
