@@ -185,7 +185,7 @@ class Run:
         done = 0
         while chunk := await to_thread.run_sync(chunk_of, invocations):
             tally.see(chunk)
-            some = await self._keep_some(chunk)
+            some = await self._keep_some(source, chunk)
             kept.added += some.added
             kept.completed += some.completed
             kept.unchanged += some.unchanged
@@ -193,8 +193,6 @@ class Run:
             share = source.size_bytes * done // max(count, 1)
             await self.progress.at(tally.done_bytes + share, tally.records)
         items = await self._keep_items(source)
-        if (count or items) and tally.started:
-            await self._note_file(source)
         tally.noted += source.noted
         tally.items += items
         tally.skipped += skipped
@@ -214,11 +212,11 @@ class Run:
         if count or skipped or items:
             tally.files.append(report)
 
-    async def _keep_some(self, invocations: list[Invocation]) -> Kept:
+    async def _keep_some(self, source: Source, invocations: list[Invocation]) -> Kept:
         if self._order.dry_run:
             return await self._store.known(invocations)
         await self._start()
-        return await self._store.keep(self._run_id, invocations)
+        return await self._store.keep(self._file(source), invocations)
 
     async def _keep_items(self, source: Source) -> int:
         rows = source.items()
@@ -227,7 +225,7 @@ class Run:
             items = [self._item(one) for one in chunk if isinstance(one, Item)]
             if items and not self._order.dry_run:
                 await self._start()
-                added += await self._store.keep_items(self._run_id, items)
+                added += await self._store.keep_items(self._file(source), items)
         return added
 
     def _item(self, item: Item) -> tuple[str, tuple[str, ...], Row]:
@@ -254,16 +252,14 @@ class Run:
         )
         self._tally.started = True
 
-    async def _note_file(self, source: Source) -> None:
-        await self._store.note_file(
-            {
-                "run_id": self._run_id,
-                "path": str(source.path),
-                "digest": source.digest,
-                "size_bytes": source.size_bytes,
-                "imported_at": datetime.now(UTC),
-            }
-        )
+    def _file(self, source: Source) -> Row:
+        return {
+            "run_id": self._run_id,
+            "path": str(source.path),
+            "digest": source.digest,
+            "size_bytes": source.size_bytes,
+            "imported_at": datetime.now(UTC),
+        }
 
 
 def chunk_of(records: Iterator[T]) -> list[T]:

@@ -44,7 +44,9 @@ def generated_invocations(sessions: int = 2) -> st.SearchStrategy[Made]:
     return st.lists(ended, min_size=1, max_size=40)
 
 
-def run_cases(settings: Settings, check: Check, **arguments: st.SearchStrategy[Any]) -> None:
+def run_cases(
+    settings: Settings, check: Check, cases: int = CASES, **arguments: st.SearchStrategy[Any]
+) -> None:
     """Check 200 generated cases, each in a project of its own in one database.
 
     `check` is given the service, the project, and what the strategies made.
@@ -53,7 +55,7 @@ def run_cases(settings: Settings, check: Check, **arguments: st.SearchStrategy[A
     async def run() -> None:
         async with open_service(settings, recommending=False) as service:
             loop = asyncio.get_running_loop()
-            await asyncio.to_thread(_run_cases, service, loop, check, arguments)
+            await asyncio.to_thread(_run_cases, service, loop, check, cases, arguments)
 
     asyncio.run(run())
 
@@ -62,12 +64,13 @@ def _run_cases(
     service: Service,
     loop: asyncio.AbstractEventLoop,
     check: Check,
+    cases: int,
     arguments: dict[str, st.SearchStrategy[Any]],
 ) -> None:
     numbers = iter(range(10**6))
 
     @hypothesis.settings(
-        max_examples=CASES,
+        max_examples=cases,
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],

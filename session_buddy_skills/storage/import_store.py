@@ -95,10 +95,6 @@ class ImportStore:
         row = {"run_id": run_id, "status": status, "ended_at": datetime.now(UTC)}
         await self._write(lambda connection: connection.execute("end_import", row))
 
-    async def note_file(self, file: Row) -> None:
-        """Note that a file was read whole."""
-        await self._write(lambda connection: connection.execute("insert_import_file", file))
-
     async def known(self, invocations: Sequence[Invocation]) -> Kept:
         """What `keep` would do."""
 
@@ -108,11 +104,11 @@ class ImportStore:
 
         return await read(self._database, work)
 
-    async def keep(self, run_id: UUID, invocations: Sequence[Invocation]) -> Kept:
+    async def keep(self, file: Row, invocations: Sequence[Invocation]) -> Kept:
         """Store what is not stored, and the ends of what was stored without one.
 
-        What is stored otherwise stays as it is. All of it or nothing; in between nothing else is
-        written.
+        What is stored otherwise stays as it is. `file` is a row of `skill_import_file`. All of it
+        or nothing; in between nothing else is written.
         """
         written: list[Written] = []
 
@@ -123,7 +119,8 @@ class ImportStore:
                 ids = [one.invocation_id for one, _ in plan.completed]
                 await connection.execute("delete_invocations", {"invocation_ids": ids})
             await insert_rows(connection, [*plan.added, *(new for _, new in plan.completed)])
-            await _note(connection, run_id, plan)
+            await _note(connection, file["run_id"], plan)
+            await connection.execute("insert_import_file", file)
             return plan.counts
 
         kept = await self._store.writer.between(
@@ -132,10 +129,8 @@ class ImportStore:
         self._on_written(written)
         return kept
 
-    async def keep_items(
-        self, run_id: UUID, items: Sequence[tuple[str, Sequence[str], Row]]
-    ) -> int:
-        """Add rows of other tables that are not there; how many there were.
+    async def keep_items(self, file: Row, items: Sequence[tuple[str, Sequence[str], Row]]) -> int:
+        """Add rows of other tables that are not there, likewise; how many there were.
 
         Each is a relation, the columns of its key, and the row.
         """
@@ -147,8 +142,9 @@ class ImportStore:
                     noted = json.dumps({name: row[name] for name in key})
                     added.setdefault(relation, []).append(noted)
             for relation, keys in added.items():
-                noted_of = {"run_id": run_id, "relation": relation, "item_keys": keys}
+                noted_of = {"run_id": file["run_id"], "relation": relation, "item_keys": keys}
                 await connection.execute("insert_import_items", noted_of)
+            await connection.execute("insert_import_file", file)
             return sum(map(len, added.values()))
 
         return await self._write(work)
