@@ -122,7 +122,7 @@ class Importer(Protocol):
 def _known_zone(name: str | None) -> str | None:
     try:
         return name and ZoneInfo(name).key
-    except (ValueError, OSError):  # what is no key, no such file, or a folder of zones
+    except (ValueError, OSError, KeyError):  # no name of a zone, a folder of zones, or none
         raise PydanticCustomError("zone", "must be a time zone like Europe/Berlin") from None
 
 

@@ -199,6 +199,8 @@ CASES: list[Case] = [
     ("skill_effectiveness", {"days": "7"}, 'days must be a number, not "7".'),
     ("skill_effectiveness", {"days": 1, "since": "2026-01-01T00:00:00Z"},
      "days stands in place of since and until: give one or the other."),
+    ("import_metrics", {"path": "a.json", "kind": "xml"},
+     "kind must be one of 'json', 's0', 'session-buddy', 'claude-code' or 'export', not \"xml\"."),
     ("skill_effectiveness", {"limit": 0}, "limit must be at least 1, not 0."),
     ("skill_effectiveness", {"limit": 1_001}, "limit must be at most 1000, not 1001."),
     ("skill_effectiveness", {"min_invocations": 0},
@@ -319,6 +321,16 @@ async def test_export_stays_inside_its_folders(
     with pytest.raises(ToolError) as refused:
         await client.call_tool("export_metrics", {"path": path})
     assert str(refused.value) == f'path must lie inside {folder}, not "{path}".'
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../other/a.json"])
+async def test_import_stays_inside_its_folders(
+    client: Client[FastMCPTransport], tmp_path: Path, path: str
+) -> None:
+    with pytest.raises(ToolError) as refused:
+        await client.call_tool("import_metrics", {"path": path, "kind": "json"})
+    imports, exports = (tmp_path / "data" / name for name in ("imports", "exports"))
+    assert str(refused.value) == f'path must lie inside {imports}, {exports}, not "{path}".'
 
 
 async def test_export_does_not_follow_a_link_out(

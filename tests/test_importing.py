@@ -9,7 +9,10 @@ from typing import Any
 
 import anyio
 import pytest
+from fastmcp import Client
+from fastmcp.exceptions import ToolError
 
+from session_buddy_skills.app import build_app
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.import_run import RECORDS_AT_ONCE, Progress
 from session_buddy_skills.importers.kinds import BY_KIND
@@ -346,3 +349,32 @@ async def test_our_own_export_comes_back_byte_by_byte(
         await run(other, "export", first)
         second = Path((await other.export_metrics(Path("all.json"))).path)
     assert second.read_bytes() == first.read_bytes()
+
+
+async def test_the_tool_imports_and_tells_how_far_it_is(settings: Settings, tmp_path: Path) -> None:
+    folder = settings.import_folders[0]
+    json_file(folder / "a.json", J0)
+    json_file(folder / "bad.json", {"invocations": [{"skill_name": "x"}, 1]})
+    told: list[tuple[float, float | None]] = []
+
+    async def progress(done: float, total: float | None, _message: str | None) -> None:
+        told.append((done, total))
+
+    asked = {"path": "a.json", "kind": "json"}
+    async with Client(build_app(settings), progress_handler=progress) as client:
+        tried = await client.call_tool("import_metrics", asked | {"dry_run": True})
+        assert tried.structured_content is not None
+        assert (tried.structured_content["run_id"], tried.structured_content["added"]) == (None, 4)
+        done = await client.call_tool("import_metrics", asked)
+        assert done.structured_content is not None
+        assert done.structured_content["added"] == 4
+        with pytest.raises(ToolError) as refused:
+            await client.call_tool("import_metrics", {"path": "bad.json", "kind": "json"})
+        assert str(refused.value) == (
+            f"{folder / 'bad.json'} was refused: invocations[0]: invoked_at must be an ISO 8601 "
+            "time like 2026-01-31T09:30:00, not null (and 1 more records)."
+        )
+    size = (folder / "a.json").stat().st_size
+    assert told[0] == (0, size)
+    assert told[-1][0] <= size
+    assert (size, size) in told

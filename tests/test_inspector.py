@@ -127,6 +127,7 @@ def test_inspector_calls_every_tool(server: ServerProcess, tmp_path: Path) -> No
         inspector.call("skill_metrics", {}),
         inspector.call("health_check", {}),
         inspector.call("export_metrics", {"path": "all.json"}),
+        inspector.call("import_metrics", {"path": "../exports/all.json", "kind": "export"}),
         inspector.call("register_skills", {"skills": [{"name": "lint", "description": "Lints."}]}),
         inspector.call("list_skills", {}),
         inspector.call("recommend_skills", {"user_query": "lint this", "session_id": "s"}),
@@ -137,7 +138,7 @@ def test_inspector_calls_every_tool(server: ServerProcess, tmp_path: Path) -> No
     assert answers[3][1]["structuredContent"]["total_invocations"] == 2
     exported = json.loads(Path(answers[6][1]["structuredContent"]["path"]).read_text())
     assert len(exported["invocations"]) == 2
-    names = [skill["name"] for skill in answers[8][1]["structuredContent"]["skills"]]
+    names = [skill["name"] for skill in answers[9][1]["structuredContent"]["skills"]]
     assert names == ["k", "lint"]
 
 

@@ -1,0 +1,166 @@
+"""`session-buddy-skills import` at a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import COMMAND, ROOT, environment, run_command, start_server
+from tests.histories import json_file, s0_file
+
+RECORDS = [
+    {"skill_name": "ruff", "invoked_at": f"2026-01-02T03:04:{n:02}", "completed": True}
+    for n in range(5)
+]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    document = {"invocations": RECORDS, "last_updated": "x"}
+    return json_file(tmp_path / "skill_metrics.json", document)
+
+
+def run_of(text: str) -> str:
+    found = re.search(r"--undo ([0-9a-f-]{36})", text)
+    assert found
+    return found[1]
+
+
+def test_a_history_comes_in_is_checked_and_taken_out(history: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    done = run_command(folder, "import", "json", str(history), "--timezone", "Europe/Berlin")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, outcomes, zone, copied, run = done.stdout.splitlines()
+    assert first == "json: 5 invocations in 1 file; 5 added, 0 already there"
+    assert outcomes == "  5 completed; from 2026-01-02 02:04 to 2026-01-02 02:04 UTC"
+    assert zone == "  times without a zone are taken for those of Europe/Berlin"
+    assert copied.startswith("  before it, the database was copied to ")
+    run_id = run_of(run)
+    listed = run_command(folder, "import", "--list").stdout
+    assert f"{run_id} | json | finished" in listed
+    held = run_command(folder, "import", "--validate", run_id)
+    assert held.returncode == 0
+    assert held.stdout.splitlines()[0] == (
+        "5 records in the source: 5 equal field by field, 0 differ, 0 missing, 0 surplus"
+    )
+    history.write_text(history.read_text().replace("ruff", "rufo", 1))
+    changed = run_command(folder, "import", "--validate", run_id)
+    assert changed.returncode == 65
+    assert "1 missing, 1 surplus" in changed.stdout
+    assert f"not as it was when it was imported: {history}" in changed.stdout
+    undone = run_command(folder, "import", "--undo", run_id)
+    assert undone.stdout == "5 invocations removed\n"
+    again = run_command(folder, "import", "--undo", run_id)
+    assert again.returncode == 65
+    assert "was undone on" in again.stderr
+
+
+def test_what_is_there_is_found(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    json_file(home / ".session-buddy/skill_metrics.json", {"invocations": RECORDS})
+    row = {"session_id": "s", "skill_name": "k", "completed": 1,
+           "created_at": "2026-02-12 06:38:52", "completed_at": "2026-02-12 06:38:52"}  # fmt: skip
+    s0_file(home / ".crackerjack/skills.db", [row])
+    lines = [
+        '{"type": "user", "message": {"content": "hello"}, "timestamp": "2026-01-01T00:00:00Z"}'
+    ]
+    project = home / ".claude" / "projects" / "-p"
+    project.mkdir(parents=True)
+    (project / "a.jsonl").write_text("\n".join(lines) + "\n")
+    done = subprocess.run(
+        [*COMMAND, "--data-dir", str(tmp_path / "data"), "import", "--discover"],
+        env=environment(home),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
+        "found json", "found s0", "found claude-code"]  # fmt: skip
+    assert "json: 5 invocations in 1 file; 5 added" in done.stdout
+    assert "s0: 1 invocations in 1 file; 1 added" in done.stdout
+    assert "claude-code: 0 invocations in 1 file; 0 added" in done.stdout
+
+
+def test_a_refused_file_is_told_record_by_record(history: Path, tmp_path: Path) -> None:
+    document = json.loads(history.read_text())
+    document["invocations"][3] = {"skill_name": "", "invoked_at": "2026-01-02T03:04:05"}
+    json_file(history, document)
+    done = run_command(tmp_path / "data", "import", "json", str(history))
+    assert done.returncode == 65
+    assert f"  refused {history}:\n    invocations[3]: skill_name is required\n" in done.stdout
+    assert done.stderr == "session-buddy-skills: 1 file was refused; nothing of it was taken.\n"
+    assert run_command(tmp_path / "data", "import", "--list").stdout == "nothing was imported yet\n"
+    rest = run_command(tmp_path / "data", "import", "json", str(history), "--skip-invalid")
+    assert "1 skipped, since they cannot be taken" in rest.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ([], 2, "name a SOURCE, or one of --discover, --list, --undo and --validate"),
+        (["json", "--list"], 2, "name a SOURCE, or one of"),
+        (["json", "/no/such/file"], 65, "/no/such/file cannot be read: No such file or directory."),
+        (["json", "x", "--timezone", "Mars"], 65,
+         'timezone must be a time zone like Europe/Berlin, not "Mars".'),
+        (["session-buddy", "/no/such"], 65, "/no/such cannot be read: No such file or directory."),
+        (["claude-code", "/no/such"], 65, "/no/such has no transcripts of Claude Code"),
+        (["export", "/no/such"], 65, "/no/such cannot be read: No such file or directory."),
+    ],
+)  # fmt: skip
+def test_bad_input_is_said(tmp_path: Path, arguments: list[str], code: int, sentence: str) -> None:
+    done = run_command(tmp_path, "import", *arguments)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_a_server_holds_is_said(history: Path, tmp_path: Path) -> None:
+    server = start_server(tmp_path / "data")
+    try:
+        done = run_command(tmp_path / "data", "import", "json", str(history))
+    finally:
+        server.stop()
+    assert done.returncode == 75
+    assert "is held by another process" in done.stderr
+
+
+@pytest.mark.slow
+def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    many = [
+        {"skill_name": "ruff", "invoked_at": f"2026-01-02T03:{n // 60_000:02}:04.{n:06}Z",
+         "session_id": "s", "completed": True}
+        for n in range(60_000)
+    ]  # fmt: skip
+    path = json_file(tmp_path / "many.json", {"invocations": many})
+    folder = tmp_path / "data"
+    process = subprocess.Popen(
+        [*COMMAND, "import", "json", str(path)],
+        env=environment(folder),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    # The copy that is made before the first import tells that writing begins.
+    while not list(folder.glob("*.import.*.bak")):
+        time.sleep(0.01)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "Traceback" not in errors
+    assert "unfinished" in run_command(folder, "import", "--list").stdout
+    assert "no faults" in run_command(folder, "db", "check").stdout
+    rest = run_command(folder, "import", "json", str(path))
+    assert rest.returncode == 0
+    numbers = re.search(r"; ([\d,]+) added, ([\d,]+) already there", rest.stdout)
+    assert numbers
+    added, there = (int(one.replace(",", "")) for one in numbers.groups())
+    assert added + there == 60_000
+    assert there > 0
