@@ -84,8 +84,16 @@ def test_what_is_there_is_found(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
         "found json", "found s0", "found claude-code"]  # fmt: skip
     assert "json: 5 invocations in 1 file; 5 added" in done.stdout
-    assert "s0: 1 invocations in 1 file; 1 added" in done.stdout
+    assert "s0: 1 invocation in 1 file; 1 added" in done.stdout
     assert "claude-code: 0 invocations in 1 file; 0 added" in done.stdout
+
+
+def test_a_dry_run_needs_no_database_and_makes_none(history: Path, tmp_path: Path) -> None:
+    done = run_command(tmp_path / "data", "import", "json", str(history), "--dry-run")
+    assert done.returncode == 0
+    assert "5 would be added, 0 already there" in done.stdout
+    assert done.stdout.endswith("  nothing was written\n")
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_refused_file_is_told_record_by_record(history: Path, tmp_path: Path) -> None:

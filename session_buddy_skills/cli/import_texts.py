@@ -68,7 +68,8 @@ def report_text(report: ImportReport) -> str:
     """What an import brought, or would bring."""
     would = "would be " if report.dry_run else ""
     lines = [
-        f"{report.kind}: {report.records:,} invocations in {_files(report.files_read)}; "
+        f"{report.kind}: {_some(report.records, 'invocation')} in "
+        f"{_some(report.files_read, 'file')}; "
         f"{report.added:,} {would}added, {report.unchanged:,} already there"
     ]
     if report.completed:
@@ -99,8 +100,8 @@ def report_text(report: ImportReport) -> str:
     return "\n".join(lines)
 
 
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
+def _some(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _file_lines(file: FileReport) -> list[str]:
@@ -141,7 +142,7 @@ def runs_text(runs: Sequence[ImportRun]) -> str:
 
 def undone_text(undone: Undone) -> str:
     """What taking an import out again changed."""
-    text = f"{undone.removed:,} invocations removed"
+    text = f"{_some(undone.removed, 'invocation')} removed"
     if undone.restored:
         text += f", {undone.restored:,} without their end again"
     if undone.kept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -120,14 +121,19 @@ def _import(
             refused += len(report.refused)
         return refused
 
-    if refused := _run(options, work, reads=how["dry_run"]):
+    if refused := _run(options, work, dry=how["dry_run"], reads=False):
         files = "1 file was" if refused == 1 else f"{refused} files were"
         raise InputError(f"{files} refused; nothing of it was taken.")
 
 
 def _run(
-    options: dict[str, object], work: Callable[[Service], Awaitable[T]], *, reads: bool = True
+    options: dict[str, object],
+    work: Callable[[Service], Awaitable[T]],
+    *,
+    dry: bool = False,
+    reads: bool = True,
 ) -> T:
+    """What the work makes of the database; `dry`, where there is none, of an empty one."""
     import anyio
 
     from session_buddy_skills.cli.asking import require_database
@@ -138,8 +144,11 @@ def _run(
     if reads:
         require_database(settings)
 
-    async def run() -> T:
+    async def run(settings: Settings) -> T:
         async with open_service(settings, recommending=False) as service:
             return await work(service)
 
-    return anyio.run(run)
+    if dry and settings.engine == "duckdb" and not settings.database_path.exists():
+        with TemporaryDirectory() as folder:
+            return anyio.run(run, Settings.load(data_dir=Path(folder), database=f"{folder}/empty"))
+    return anyio.run(run, settings)
