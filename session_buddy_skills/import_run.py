@@ -23,7 +23,7 @@ from session_buddy_skills.imports import (
     RefusedFile,
     Source,
 )
-from session_buddy_skills.intake import Intake
+from session_buddy_skills.intake import AsStored
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.import_store import ImportStore, Kept
@@ -92,11 +92,11 @@ class Run:
     """One import while it is under way."""
 
     def __init__(
-        self, store: ImportStore, intake: Intake, order: Ordered, progress: Progress
+        self, store: ImportStore, stored: AsStored, order: Ordered, progress: Progress
     ) -> None:
         self.progress = progress
         self._store = store
-        self._intake = intake
+        self._stored = stored
         self._order = order
         self._run_id = uuid7()
         self._tally = _Tally()
@@ -163,7 +163,7 @@ class Run:
         read.bad += [one for one in chunk if isinstance(one, BadRecord)]
         all_held = len(read.invocations) == read.count
         if all_held and read.count + len(good) <= HELD_AT_MOST:
-            read.invocations += map(self._intake.imported, good)
+            read.invocations += map(self._stored, good)
             read.taken += len(chunk)
         read.count += len(good)
         return bool(chunk)
@@ -175,7 +175,7 @@ class Run:
         if len(read.invocations) < read.count:
             for one in itertools.islice(source.records(), read.taken, None):
                 if isinstance(one, ImportedInvocation):
-                    yield self._intake.imported(one)
+                    yield self._stored(one)
 
     async def _keep(self, source: Source, read: _Read) -> None:
         tally = self._tally
@@ -231,7 +231,7 @@ class Run:
     def _item(self, item: Item) -> tuple[str, tuple[str, ...], Row]:
         row = dict(item.row)
         if "user" in row:
-            row["user_hash"] = self._intake.hash_user(row.pop("user"))
+            row["user_hash"] = self._stored.hash_user(row.pop("user"))
         return item.relation, item.key, row
 
     async def _start(self) -> None:

@@ -24,7 +24,7 @@ from session_buddy_skills.imports import (
     Undone,
     Validation,
 )
-from session_buddy_skills.intake import Intake
+from session_buddy_skills.intake import AsStored, Intake
 from session_buddy_skills.requests import checked
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.import_store import ImportStore
@@ -51,7 +51,7 @@ class Importing:
             InputError: a path has nothing of this kind, or the time zone is not one.
         """
         options = order.options
-        run = Run(self._store, self._intake, order, progress or Progress())
+        run = Run(self._store, await self._as_stored(), order, progress or Progress())
         sources = (one for path in order.paths for one in importer.open(path, options))
         sizes = await to_thread.run_sync(lambda: [importer.size_bytes(one) for one in order.paths])
         await run.progress.begin(sum(sizes))
@@ -96,6 +96,7 @@ class Importing:
         stored, sums = await self._stored(run_id)
         zone = ZoneInfo(row["timezone"]) if row["timezone"] else None
         comparing = Comparing(stored, sums)
+        as_stored = await self._as_stored()
         for file in files:
             opened = importers[row["kind"]].open(
                 Path(file["path"]), Options(zone, row["session_id"])
@@ -104,9 +105,12 @@ class Importing:
                 records = source.records()
                 while chunk := await to_thread.run_sync(chunk_of, records):
                     good = [one for one in chunk if isinstance(one, ImportedInvocation)]
-                    comparing.see([self._intake.imported(one) for one in good])
+                    comparing.see(map(as_stored, good))
                 comparing.file(source, file["digest"])
         return comparing.result(run_id)
+
+    async def _as_stored(self) -> AsStored:
+        return AsStored(self._intake, await self._store.names_in_catalog())
 
     async def _stored(self, run_id: UUID) -> tuple[dict[UUID, bytes], Sums]:
         stored: dict[UUID, bytes] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from fastmcp import Client
 from fastmcp.exceptions import ToolError
 
 from session_buddy_skills.app import build_app
+from session_buddy_skills.catalog import RegisterRequest
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.import_run import RECORDS_AT_ONCE, Progress
 from session_buddy_skills.importers.kinds import BY_KIND
@@ -378,3 +380,28 @@ async def test_the_tool_imports_and_tells_how_far_it_is(settings: Settings, tmp_
     assert told[0] == (0, size)
     assert told[-1][0] <= size
     assert (size, size) in told
+
+
+async def test_the_catalog_tells_the_full_name_of_a_plugin_s_skill(
+    service: Service, tmp_path: Path
+) -> None:
+    names = ["acme:changelog", "acme:lint", "other:lint", "tests"]
+    skills = [{"name": name, "description": name} for name in names]
+    await service.register_skills(checked(RegisterRequest, skills=skills))
+    calls = {"changelog": True, "lint": True, "tests": True, "gone": False}
+    same = {"sessionId": "s", "timestamp": "2026-01-02T03:04:05Z"}
+    lines = []
+    for name, found in calls.items():
+        use = {"type": "tool_use", "id": f"toolu_{name}", "name": "Skill", "input": {"skill": name}}
+        result = {"type": "tool_result", "tool_use_id": f"toolu_{name}", "is_error": not found,
+                  "content": "" if found else f"Unknown skill: {name}"}  # fmt: skip
+        lines += [same | {"type": "assistant", "message": {"id": name, "content": [use]}},
+                  same | {"type": "user", "message": {"content": [result]}}]  # fmt: skip
+    path = tmp_path / "s.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = await run(service, "claude-code", path)
+    stored = {one.called_as: one.skill_name for one in await all_invocations(service)}
+    assert stored == {"changelog": "acme:changelog", "lint": "lint", "tests": "tests",
+                      "gone": "gone"}  # fmt: skip
+    assert report.run_id
+    assert (await service.imports.validate(report.run_id, BY_KIND)).holds

@@ -70,6 +70,10 @@ class ImportStore:
         [row] = await self._fetch("count_imports")
         return bool(row["imports"])
 
+    async def names_in_catalog(self) -> list[str]:
+        """Names of all skills that are described."""
+        return [row["skill_name"] for row in await self._fetch("names_in_catalog")]
+
     async def backup(self) -> str | None:
         """Copy the database before the first import; None where others keep copies."""
         return await self._store.writer.between(lambda: self._database.backup("import"))

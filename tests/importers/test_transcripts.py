@@ -83,3 +83,37 @@ def test_a_scene_gives_what_happened(scene: str) -> None:
     found = read(SCENES / scene / "transcript" / "projects")
     expected = [truth(call) for call in EXPECTED[scene]["true_invocations"]]
     assert sorted(map(told, found), key=key) == sorted(expected, key=key)
+
+
+RECORDS = Path(__file__).parents[3] / "shared" / "data" / "transcripts" / "real_records.jsonl"
+
+
+@pytest.mark.skipif(not RECORDS.exists(), reason="../shared/data/transcripts is not there")
+def test_records_of_older_versions(tmp_path: Path) -> None:
+    """A session of them: a skill by the model, two by the user, and a command that is none."""
+    told = [json.loads(line) for line in RECORDS.read_text().splitlines()]
+    record = {one["name"]: one["record"] | {"sessionId": "old", "cwd": "/home/u/shop"}
+              for one in told}  # fmt: skip
+    split = [record[f"USAGE_SPLIT_LINE_{n}"] for n in (1, 2, 3)]
+    lines = [
+        *(record[name] for name in ("CAVEAT", "CLIENT_COMMAND_TAGS", "CLIENT_SYSTEM_RECORD")),
+        {"type": "user", "message": {"content": "plan it"}, "sessionId": "old"},
+        *(record[name] for name in ("TOOL_CALL", "TOOL_RESULT", "TOOL_BODY")),
+        *split,
+        record["USAGE_SECOND_RESPONSE"],
+        *(record[name] for name in ("COMMAND_TAGS", "COMMAND_BODY")),
+        *(record[name] for name in ("COMMAND_TAGS_NO_ARGS", "COMMAND_BODY_NO_ARGS")),
+    ]
+    (tmp_path / "old.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = read(tmp_path)
+    assert [(one.skill_name, one.called_by, one.user_query, one.arguments) for one in found] == [
+        ("superpowers:brainstorming", "model", "plan it", None),
+        ("j:specs-pr-review", "slash", "/j:specs-pr-review 408", "408"),
+        ("jolli-init", "slash", "/jolli-init", None),
+    ]
+    # One response in three lines counts once, and what came from a cache not at all.
+    usage = [split[0]["message"]["usage"], record["USAGE_SECOND_RESPONSE"]["message"]["usage"]]
+    spent = sum(one["input_tokens"] + one["cache_creation_input_tokens"] for one in usage)
+    assert (found[0].input_tokens, found[0].output_tokens) == (
+        spent, sum(one["output_tokens"] for one in usage))  # fmt: skip
+    assert {one.project for one in found} == {"shop"}

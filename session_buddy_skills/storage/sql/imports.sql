@@ -1,3 +1,6 @@
+-- name: names_in_catalog
+SELECT DISTINCT skill_name FROM skill WHERE removed_at IS NULL;
+
 -- name: insert_import
 INSERT INTO skill_import (
     run_id, kind, status, timezone, session_id, skip_invalid, started_at
