@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 NODE_TOOLS := tests/node/node_modules/.installed
 
-.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed bench-analytics bench-stats docs constraints clean
+.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed bench-analytics bench-import bench-stats docs constraints clean
 
 install: $(VENV)/.installed  ## the environment alone, in .venv
 
@@ -37,6 +37,9 @@ bench-recommend-speed: $(VENV)/.test-installed  ## how long it takes, among up t
 
 bench-analytics: $(VENV)/.test-installed  ## what reports cost among a million invocations
 	$(BIN)/python -m benchmarks.analytics
+
+bench-import: $(VENV)/.test-installed  ## how fast histories come in, and what memory that takes
+	$(BIN)/python -m benchmarks.importing
 
 bench-stats: $(VENV)/.test-installed  ## whether intervals, alarms and lifts keep what they promise
 	$(BIN)/python -m benchmarks.statistics
