@@ -37,11 +37,12 @@ CREATE TABLE skill_import_record (
     before TEXT
 );
 
--- Rows of other tables that a run added, by their keys as a JSON array.
+-- Rows of other tables that a run added, or found that another had added, by their keys as JSON.
 CREATE TABLE skill_import_item (
     run_id UUID NOT NULL,
     relation TEXT NOT NULL,
-    item_key TEXT NOT NULL
+    item_key TEXT NOT NULL,
+    change TEXT NOT NULL CHECK (change IN ('added', 'unchanged'))
 );
 
 INSERT INTO skill_turns VALUES ('imports', TIMESTAMPTZ '2000-01-01 00:00:00+00');

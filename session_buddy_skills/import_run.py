@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from anyio import to_thread
 from uuid_utils.compat import uuid7
 
+from session_buddy_skills.errors import InputError
 from session_buddy_skills.imports import (
     BadRecord,
     FileReport,
@@ -23,10 +25,11 @@ from session_buddy_skills.imports import (
     RefusedFile,
     Source,
 )
-from session_buddy_skills.intake import AsStored
+from session_buddy_skills.intake import Intake
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
-from session_buddy_skills.storage.import_store import ImportStore, Kept
+from session_buddy_skills.storage.import_plan import Kept
+from session_buddy_skills.storage.import_store import ImportStore
 
 T = TypeVar("T")
 RECORDS_AT_ONCE = 5_000
@@ -88,28 +91,49 @@ class _Read:
     """The first of them; of a file with more, the others are read again."""
 
 
+OTHERWISE = (
+    "records are stored already with another time or session, and stay so: undo that import first"
+)
+
+
+def reasons_of(bad: Sequence[BadRecord]) -> tuple[list[str], int]:
+    """Bad records with their places and reasons, and how many more there are."""
+    reasons = [f"{one.place}: {one.reason}" for one in bad[:REASONS_TOLD]]
+    return reasons, len(bad) - len(reasons)
+
+
 class Run:
     """One import while it is under way."""
 
     def __init__(
-        self, store: ImportStore, stored: AsStored, order: Ordered, progress: Progress
+        self, store: ImportStore, intake: Intake, order: Ordered, progress: Progress
     ) -> None:
         self.progress = progress
         self._store = store
-        self._stored = stored
+        self._intake = intake
         self._order = order
         self._run_id = uuid7()
         self._tally = _Tally()
 
-    async def take(self, source: Source) -> None:
-        """Import one file, or refuse it."""
+    async def take_all(self, path: Path, sources: Iterator[Source]) -> None:
+        """Import each source; one that cannot be read holds up no other."""
+        more = True
+        while more:
+            try:
+                if more := (source := await to_thread.run_sync(next, sources, None)) is not None:
+                    await self._take(source)
+            except InputError as error:
+                self._tally.refused.append(RefusedFile(path=str(path), reasons=[str(error)]))
+            finally:
+                gc.unfreeze()
+
+    async def _take(self, source: Source) -> None:
         tally = self._tally
         tally.files_read += 1
         gc.freeze()  # A document in memory is not looked through again and again.
         read = await self._examine(source)
         if read.bad and not self._order.skip_invalid:
-            reasons = [f"{one.place}: {one.reason}" for one in read.bad[:REASONS_TOLD]]
-            more = len(read.bad) - len(reasons)
+            reasons, more = reasons_of(read.bad)
             refused = RefusedFile(path=str(source.path), reasons=reasons, more=more)
             tally.refused.append(refused)
         else:
@@ -119,7 +143,6 @@ class Run:
 
     async def end(self) -> None:
         """Note that the run is whole."""
-        gc.unfreeze()
         if self._tally.started:
             await self._store.end(self._run_id, "finished")
 
@@ -163,7 +186,7 @@ class Run:
         read.bad += [one for one in chunk if isinstance(one, BadRecord)]
         all_held = len(read.invocations) == read.count
         if all_held and read.count + len(good) <= HELD_AT_MOST:
-            read.invocations += map(self._stored, good)
+            read.invocations += map(self._intake.whole, good)
             read.taken += len(chunk)
         read.count += len(good)
         return bool(chunk)
@@ -175,7 +198,7 @@ class Run:
         if len(read.invocations) < read.count:
             for one in itertools.islice(source.records(), read.taken, None):
                 if isinstance(one, ImportedInvocation):
-                    yield self._stored(one)
+                    yield self._intake.whole(one)
 
     async def _keep(self, source: Source, read: _Read) -> None:
         tally = self._tally
@@ -189,11 +212,14 @@ class Run:
             kept.added += some.added
             kept.completed += some.completed
             kept.unchanged += some.unchanged
+            kept.differing += some.differing
             done += len(chunk)
             share = source.size_bytes * done // max(count, 1)
             await self.progress.at(tally.done_bytes + share, tally.records)
         items = await self._keep_items(source)
         tally.noted += source.noted
+        if kept.differing:
+            tally.noted[OTHERWISE] += kept.differing
         tally.items += items
         tally.skipped += skipped
         tally.kept.added += kept.added
@@ -207,7 +233,8 @@ class Run:
             unchanged=kept.unchanged,
             skipped=skipped,
             items=items,
-            differences=source.differences(),
+            left_out=reasons_of(read.bad)[0],
+            differences=await to_thread.run_sync(source.differences),
         )
         if count or skipped or items:
             tally.files.append(report)
@@ -231,7 +258,7 @@ class Run:
     def _item(self, item: Item) -> tuple[str, tuple[str, ...], Row]:
         row = dict(item.row)
         if "user" in row:
-            row["user_hash"] = self._stored.hash_user(row.pop("user"))
+            row["user_hash"] = self._intake.hash_user(row.pop("user"))
         return item.relation, item.key, row
 
     async def _start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,8 +24,9 @@ from session_buddy_skills.imports import (
     Ordered,
     Undone,
     Validation,
+    full_names,
 )
-from session_buddy_skills.intake import AsStored, Intake
+from session_buddy_skills.intake import Intake
 from session_buddy_skills.requests import checked
 from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.import_store import ImportStore
@@ -50,13 +52,14 @@ class Importing:
         Raises:
             InputError: a path has nothing of this kind, or the time zone is not one.
         """
-        options = order.options
-        run = Run(self._store, await self._as_stored(), order, progress or Progress())
-        sources = (one for path in order.paths for one in importer.open(path, options))
+        options = replace(
+            order.options, full_names=full_names(await self._store.names_in_catalog())
+        )
+        run = Run(self._store, self._intake, order, progress or Progress())
         sizes = await to_thread.run_sync(lambda: [importer.size_bytes(one) for one in order.paths])
         await run.progress.begin(sum(sizes))
-        while (source := await to_thread.run_sync(next, sources, None)) is not None:
-            await run.take(source)
+        for path in order.paths:
+            await run.take_all(path, importer.open(path, options))
         await run.end()
         return run.report()
 
@@ -72,10 +75,7 @@ class Importing:
         order = checked(Ordered, kind=request.kind, paths=[path], dry_run=request.dry_run)
         report = await self.run(importer, order, progress)
         if report.refused and not report.files:
-            first = report.refused[0]
-            more = len(first.reasons) - 1 + first.more
-            beside = f" (and {more} more records)" if more else ""
-            raise InputError(f"{first.path} was refused: {first.reasons[0]}{beside}.")
+            raise InputError(report.refused[0].sentence)
         return report
 
     async def runs(self) -> list[ImportRun]:
@@ -96,21 +96,18 @@ class Importing:
         stored, sums = await self._stored(run_id)
         zone = ZoneInfo(row["timezone"]) if row["timezone"] else None
         comparing = Comparing(stored, sums)
-        as_stored = await self._as_stored()
+        full = full_names(await self._store.names_in_catalog())
         for file in files:
             opened = importers[row["kind"]].open(
-                Path(file["path"]), Options(zone, row["session_id"])
+                Path(file["path"]), Options(zone, row["session_id"], full)
             )
             while (source := await to_thread.run_sync(next, opened, None)) is not None:
                 records = source.records()
                 while chunk := await to_thread.run_sync(chunk_of, records):
                     good = [one for one in chunk if isinstance(one, ImportedInvocation)]
-                    comparing.see(map(as_stored, good))
+                    comparing.see(map(self._intake.whole, good))
                 comparing.file(source, file["digest"])
         return comparing.result(run_id)
-
-    async def _as_stored(self) -> AsStored:
-        return AsStored(self._intake, await self._store.names_in_catalog())
 
     async def _stored(self, run_id: UUID) -> tuple[dict[UUID, bytes], Sums]:
         stored: dict[UUID, bytes] = {}

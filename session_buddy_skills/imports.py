@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -19,6 +19,8 @@ from session_buddy_skills.models import Outcome, RecordRequest
 from session_buddy_skills.requests import Question, Request
 from session_buddy_skills.settings import NAME_CHARS, PATH_CHARS
 
+LEGACY_SESSION = "legacy-"
+"""How sessions begin that a file does not name: they are called after the file's hash."""
 Kind = Literal["json", "s0", "session-buddy", "claude-code", "export"]
 CalledBy = Literal["model", "subagent", "slash"]
 Status = Literal["unfinished", "finished", "undone"]
@@ -59,12 +61,22 @@ class Options:
 
     timezone: ZoneInfo | None = None
     session_id: str | None = None
+    full_names: Mapping[str, str] = field(default_factory=dict)
+    """Of plugins' skills, by what follows the plugin's name in them."""
 
     def aware(self, time: datetime) -> datetime:
         """The time with its zone; of a naive one that is repeated in autumn, the first."""
         if time.tzinfo is not None:
             return time
         return time.astimezone() if self.timezone is None else time.replace(tzinfo=self.timezone)
+
+
+def full_names(catalog: Sequence[str]) -> dict[str, str]:
+    """Names of plugins' skills by what follows their plugin's, where that is one skill's alone."""
+    full: dict[str, set[str]] = {}
+    for name in catalog:
+        full.setdefault(name.rpartition(":")[2], set()).add(name)
+    return {short: names.pop() for short, names in full.items() if len(names) == 1}
 
 
 @dataclass(slots=True)
@@ -171,6 +183,9 @@ class FileReport(BaseModel):
     completed: int = Field(description="Stored before without their end, which has come.")
     unchanged: int = Field(description="Stored already.")
     skipped: int = Field(default=0, description="Records that cannot be taken.")
+    left_out: list[str] = Field(
+        default_factory=list, description="Records that were skipped, each with its reason."
+    )
     items: int = Field(default=0, description="Rows of tests, categories and modalities.")
     differences: list[str] = Field(
         default_factory=list, description="The file's own totals that its records do not bear out."
@@ -183,6 +198,16 @@ class RefusedFile(BaseModel):
     path: str
     reasons: list[str]
     more: int = Field(default=0, description="Reasons beyond those that are told.")
+
+    @property
+    def sentence(self) -> str:
+        """The first reason, and how many more there are."""
+        first = self.reasons[0]
+        if first.startswith(self.path):
+            return first
+        more = len(self.reasons) - 1 + self.more
+        beside = f" (and {more} more records)" if more else ""
+        return f"{self.path} was refused: {first}{beside}."
 
 
 class ImportReport(BaseModel):

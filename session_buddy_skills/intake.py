@@ -10,7 +10,6 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from session_buddy_skills.imports import ImportedInvocation
 from session_buddy_skills.models import (
     BatchRequest,
     CompleteRequest,
@@ -24,8 +23,6 @@ from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.ledger import End, Put, end_times
 from session_buddy_skills.storage.user_key import UserHasher, load_user_key
 
-UNKNOWN_SKILL = "unknown_skill"
-"""The error of a call by a name that no skill has."""
 Shown = Mapping[UUID, Sequence[str]]
 """Skills that were recommended, best first, by the id of the recommendation."""
 
@@ -103,27 +100,3 @@ class Intake:
         if key is not None:
             return UserHasher(key.get_secret_value().encode())
         return UserHasher(load_user_key(self._settings.data_dir / "user.key"))
-
-
-class AsStored:
-    """Turns what a history tells into what is stored of it."""
-
-    def __init__(self, intake: Intake, catalog: Sequence[str]) -> None:
-        self.hash_user = intake.hash_user
-        self._intake = intake
-        self._full = _full_names(catalog)
-
-    def __call__(self, told: ImportedInvocation) -> Invocation:
-        """The invocation; a plugin's skill that was called by its short name has its full one."""
-        stored = self._intake.whole(told)
-        if told.called_as is not None and told.error_type != UNKNOWN_SKILL:
-            stored.skill_name = self._full.get(stored.skill_name, stored.skill_name)
-        return stored
-
-
-def _full_names(catalog: Sequence[str]) -> dict[str, str]:
-    """Names of plugins' skills by what follows their plugin's, where that is one skill's alone."""
-    full: dict[str, set[str]] = {}
-    for name in catalog:
-        full.setdefault(name.rpartition(":")[2], set()).add(name)
-    return {short: names.pop() for short, names in full.items() if len(names) == 1}

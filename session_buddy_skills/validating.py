@@ -11,12 +11,10 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from session_buddy_skills.imports import Compared, Source, Validation
+from session_buddy_skills.imports import LEGACY_SESSION, Compared, Source, Validation
 from session_buddy_skills.models import Invocation
 
 EXAMPLES_TOLD = 10
-LEGACY = "legacy-"
-"""How sessions begin that a file does not name: they are called after the file."""
 
 
 @dataclass(slots=True)
@@ -50,8 +48,8 @@ class Sums:
 def digest(one: Invocation) -> bytes:
     """128 bits of BLAKE2b over every field; sessions that are called after a file are alike."""
     fields = asdict(one)
-    if one.session_id.startswith(LEGACY):
-        fields["session_id"] = LEGACY
+    if one.session_id.startswith(LEGACY_SESSION):
+        fields["session_id"] = LEGACY_SESSION
     return hashlib.blake2b(to_json(fields), digest_size=16).digest()
 
 

@@ -103,10 +103,31 @@ def test_a_refused_file_is_told_record_by_record(history: Path, tmp_path: Path) 
     done = run_command(tmp_path / "data", "import", "json", str(history))
     assert done.returncode == 65
     assert f"  refused {history}:\n    invocations[3]: skill_name is required\n" in done.stdout
-    assert done.stderr == "session-buddy-skills: 1 file was refused; nothing of it was taken.\n"
+    assert done.stderr == (
+        f"session-buddy-skills: {history} was refused: invocations[3]: skill_name is required.\n"
+    )
     assert run_command(tmp_path / "data", "import", "--list").stdout == "nothing was imported yet\n"
     rest = run_command(tmp_path / "data", "import", "json", str(history), "--skip-invalid")
     assert "1 skipped, since they cannot be taken" in rest.stdout
+    assert "    left out invocations[3]: skill_name is required\n" in rest.stdout
+
+
+def test_a_file_that_cannot_be_read_holds_up_no_other(history: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.json"
+    bad.write_bytes(b"\xef\xbb\xbf{}")
+    other = json_file(tmp_path / "other.json", {"invocations": [RECORDS[0] | {"skill_name": "x"}]})
+    done = run_command(tmp_path / "data", "import", "json", str(history), str(bad), str(other))
+    assert done.returncode == 65
+    assert "6 added, 0 already there" in done.stdout
+    assert done.stderr.startswith(f"session-buddy-skills: {bad}, byte 0: it is UTF-8 text with")
+    assert done.stderr.count("\n") == 1
+    assert "json | finished" in run_command(tmp_path / "data", "import", "--list").stdout
+
+
+def test_another_zone_changes_nothing_and_says_so(history: Path, tmp_path: Path) -> None:
+    run_command(tmp_path / "data", "import", "json", str(history), "--timezone", "Europe/Berlin")
+    again = run_command(tmp_path / "data", "import", "json", str(history), "--timezone", "UTC")
+    assert "5 records are stored already with another time or session" in again.stdout
 
 
 @pytest.mark.parametrize(
@@ -161,8 +182,9 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode != 0
-    assert "Traceback" not in errors
+    assert process.returncode == 130
+    assert errors.startswith("\ninterrupted; what was written stays as an unfinished run")
+    assert errors.count("\n") == 2
     assert "unfinished" in run_command(folder, "import", "--list").stdout
     assert "no faults" in run_command(folder, "db", "check").stdout
     rest = run_command(folder, "import", "json", str(path))

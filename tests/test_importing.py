@@ -230,6 +230,7 @@ async def test_the_first_import_is_preceded_by_a_copy(
 
 
 def _buddy_v4(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = session_buddy_file(folder / "skills.db", 4, [
         {"skill_name": "ruff", "invoked_at": "2026-03-01T10:00:00+00:00", "session_id": "s1",
          "completed": 1, "duration_seconds": 1.5, "workflow_phase": "setup",
@@ -405,3 +406,65 @@ async def test_the_catalog_tells_the_full_name_of_a_plugin_s_skill(
                       "gone": "gone"}  # fmt: skip
     assert report.run_id
     assert (await service.imports.validate(report.run_id, BY_KIND)).holds
+
+
+async def test_taxonomy_that_two_imports_brought_stays_until_both_are_undone(
+    service: Service, tmp_path: Path
+) -> None:
+    async def lint() -> list[str]:
+        taxonomy = await service.analyses.taxonomy.taxonomy(checked(TaxonomyRequest))
+        found = [one for one in taxonomy.categories if one.name == "lint"]
+        return [skill.skill_name for one in found for skill in one.skills]
+
+    first = await run(service, "session-buddy", _buddy_v4(tmp_path / "a"))
+    second = await run(service, "session-buddy", _buddy_v4(tmp_path / "b"))
+    assert (first.items, second.items) == (7, 0)
+    assert first.run_id
+    assert second.run_id
+    assert (await service.imports.undo(first.run_id)).items == 0
+    assert await lint() == ["ruff"]
+    assert (await service.imports.undo(second.run_id)).items == 7
+    assert await lint() == []
+
+
+async def test_a_row_that_ends_later_is_completed_and_not_counted_twice(
+    service: Service, tmp_path: Path
+) -> None:
+    base = {"session_id": "s", "skill_name": "a", "created_at": "2026-02-12 06:38:52"}
+    opened = await run(service, "s0", s0_file(tmp_path / "one", [base]))
+    ended = base | {"completed": 1, "completed_at": "2026-02-12 06:39:00",
+                    "follow_up_actions": ["x"]}  # fmt: skip
+    closed = await run(service, "s0", s0_file(tmp_path / "two", [ended]))
+    assert (opened.added, closed.added, closed.completed) == (1, 0, 1)
+    [row] = await all_invocations(service)
+    assert (row.outcome.value, row.duration_seconds) == ("completed", 8.0)
+    assert row.follow_up_actions == ("x",)
+    assert closed.run_id
+    assert (await service.imports.undo(closed.run_id)).restored == 1
+    [row] = await all_invocations(service)
+    assert (row.outcome.value, row.duration_seconds, row.follow_up_actions) == ("unknown", None, ())
+
+
+async def test_a_run_that_finds_a_call_open_and_then_its_end_gives_both_back(
+    service: Service, tmp_path: Path
+) -> None:
+    """As with a copy of a session beside the session that went on."""
+    same = {"sessionId": "s", "timestamp": "2026-01-02T03:04:05Z"}
+    use = {"type": "tool_use", "id": "t1", "name": "Skill", "input": {"skill": "k"}}
+    call = same | {"type": "assistant", "message": {"id": "m", "content": [use]}}
+    end = same | {"type": "assistant", "message": {"id": "n", "stop_reason": "end_turn"}}
+
+    def transcript(name: str, *lines: dict[str, Any]) -> Path:
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return path
+
+    copy = transcript("a.jsonl", call)
+    before = await run(service, "claude-code", copy)
+    both = await run(service, "claude-code", copy, transcript("b.jsonl", call, end))
+    assert (before.added, both.completed, both.unchanged) == (1, 1, 1)
+    assert both.run_id
+    assert [one.completed for one in await service.imports.runs()] == [1, 0]
+    assert (await service.imports.undo(both.run_id)).restored == 1
+    [row] = await all_invocations(service)
+    assert row.outcome.value == "unknown"

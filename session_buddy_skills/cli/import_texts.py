@@ -105,7 +105,7 @@ def _some(count: int, what: str) -> str:
 
 
 def _file_lines(file: FileReport) -> list[str]:
-    told = file.differences
+    told = [*(f"left out {one}" for one in file.left_out), *file.differences]
     if not told:
         return []
     more = [f"    and {len(told) - LINES_TOLD} more"] if len(told) > LINES_TOLD else []

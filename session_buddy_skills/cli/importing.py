@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +14,12 @@ import click
 from session_buddy_skills.errors import InputError
 
 if TYPE_CHECKING:
-    from session_buddy_skills.imports import Kind
+    from session_buddy_skills.imports import Kind, RefusedFile
     from session_buddy_skills.service import Service
 
 T = TypeVar("T")
+INTERRUPTED = 130
+"""The exit code of a program that SIGINT has ended."""
 KINDS = ("json", "s0", "session-buddy", "claude-code", "export")
 
 
@@ -67,7 +70,7 @@ def import_(
     from session_buddy_skills.cli.import_texts import runs_text, undone_text
 
     if list_:
-        click.echo(runs_text(_run(options, lambda service: service.imports.runs())))
+        click.echo(runs_text(_run(options, lambda service: service.imports.runs(), dry=True)))
     elif undo:
         click.echo(undone_text(_run(options, lambda service: service.imports.undo(undo))))
     elif validate:
@@ -112,18 +115,28 @@ def _import(
 
     orders = [checked(Ordered, kind=kind, paths=paths, **how) for kind, paths in sources.items()]
 
-    async def work(service: Service) -> int:
-        refused = 0
+    async def work(service: Service) -> list[RefusedFile]:
+        refused = []
         for order in orders:
             with Bar() as bar:
                 report = await service.imports.run(BY_KIND[order.kind], order, bar)
             click.echo(report_text(report))
-            refused += len(report.refused)
+            refused += report.refused
         return refused
 
-    if refused := _run(options, work, dry=how["dry_run"], reads=False):
-        files = "1 file was" if refused == 1 else f"{refused} files were"
-        raise InputError(f"{files} refused; nothing of it was taken.")
+    try:
+        refused = _run(options, work, dry=how["dry_run"], reads=False)
+    except KeyboardInterrupt:
+        click.echo(
+            "\ninterrupted; what was written stays as an unfinished run (`import --list`), and the "
+            "same command goes on with the rest",
+            err=True,
+        )
+        sys.exit(INTERRUPTED)
+    if refused:
+        if len(refused) > 1:
+            raise InputError(f"{len(refused)} files were refused; nothing of them was taken.")
+        raise InputError(refused[0].sentence)
 
 
 def _run(
@@ -141,7 +154,7 @@ def _run(
     from session_buddy_skills.settings import Settings
 
     settings = Settings.load(**options)
-    if reads:
+    if reads and not dry:
         require_database(settings)
 
     async def run(settings: Settings) -> T:

@@ -7,8 +7,8 @@ zone, and there either a duration of 0.01 stands for none, or records have a wor
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,14 @@ from session_buddy_skills.importers.records import (
     file_digest,
     total_bytes,
 )
-from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+from session_buddy_skills.imports import (
+    LEGACY_SESSION,
+    BadRecord,
+    ImportedInvocation,
+    Item,
+    Kind,
+    Options,
+)
 
 NOT_MEASURED_SECONDS = 0.01
 _PLACES = (".crackerjack/skill_metrics.json", ".session-buddy/skill_metrics.json")
@@ -80,7 +87,7 @@ class Document:
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations, in the order of the file."""
-        reading = Reading("json", self._options, f"legacy-{self.digest[:12]}")
+        reading = Reading("json", self._options, f"{LEGACY_SESSION}{self.digest[:12]}")
         unmeasured = self._marks_what_is_not_measured()
         self.noted = Counter()
         for number, record in enumerate(self._document["invocations"]):
@@ -124,26 +131,35 @@ class Document:
         return alone and not any("workflow_phase" in one for one in records)
 
 
-def totals(records: list[Record]) -> dict[str, Record]:
+def totals(records: Iterable[Record]) -> dict[str, Record]:
     """What trackers say of each skill, counted from its records."""
-    by_skill: dict[str, list[Record]] = defaultdict(list)
+    found: dict[str, Record] = {}
     for one in records:
-        if isinstance(one.get("skill_name"), str):
-            by_skill[one["skill_name"].strip()].append(one)
-    found = {}
-    for name, some in by_skill.items():
-        durations = [one.get("duration_seconds") or 0.0 for one in some]
-        times = [one["invoked_at"] for one in some if isinstance(one.get("invoked_at"), str)]
-        completed = sum(one.get("completed") in (True, 1) for one in some)
-        found[name] = {
-            "total_invocations": len(some),
-            "completed_invocations": completed,
-            "abandoned_invocations": len(some) - completed,
-            "total_duration_seconds": sum(one for one in durations if isinstance(one, float | int)),
-            "first_invoked": min(times, default=None),
-            "last_invoked": max(times, default=None),
-        }
+        if isinstance(name := one.get("skill_name"), str):
+            _add(found.setdefault(name.strip(), dict(NO_TOTALS)), one)
     return found
+
+
+NO_TOTALS: Record = {
+    "total_invocations": 0,
+    "completed_invocations": 0,
+    "abandoned_invocations": 0,
+    "total_duration_seconds": 0.0,
+    "first_invoked": None,
+    "last_invoked": None,
+}
+"""Those of a skill without records."""
+
+
+def _add(total: Record, one: Record) -> None:
+    completed = one.get("completed") in (True, 1)
+    total["total_invocations"] += 1
+    total["completed_invocations" if completed else "abandoned_invocations"] += 1
+    if isinstance(seconds := one.get("duration_seconds"), float | int):
+        total["total_duration_seconds"] += seconds
+    if isinstance(time := one.get("invoked_at"), str):
+        total["first_invoked"] = min(total["first_invoked"] or time, time)
+        total["last_invoked"] = max(total["last_invoked"] or time, time)
 
 
 def read_file(path: Path) -> bytes:
@@ -152,6 +168,8 @@ def read_file(path: Path) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} cannot be read: it is no file.")
     try:
         return path.read_bytes()
     except OSError as error:

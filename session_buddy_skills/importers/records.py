@@ -33,6 +33,7 @@ _KEPT = (
     "duration_seconds",
 )
 """Fields that mean in a tracker what they mean here."""
+_ENDING = ("duration_seconds", "error_type", "follow_up_actions")
 _NOTHING: tuple[object, ...] = (None, "", [])
 
 
@@ -80,8 +81,9 @@ class Reading:
         try:
             time = _time(record.get("invoked_at"))
             completed = record.get("completed")
-            # Who it was and how they liked it may be told later, of the same use.
-            key = self._ids.of(fields | {"invoked_at": time, "completed": completed})
+            # By how it began, since its end may be told later, in the same place.
+            began = {name: value for name, value in fields.items() if name not in _ENDING}
+            key = self._ids.of(began | {"invoked_at": time})
             fields |= {name: value for name, value in more.items() if value is not None}
             fields |= outcome_of(completed, fields.get("error_type"))
             fields["invocation_id"] = key

@@ -15,7 +15,14 @@ from typing import Any
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.records import Reading, total_bytes
 from session_buddy_skills.importers.sqlite_files import SqliteFile
-from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+from session_buddy_skills.imports import (
+    LEGACY_SESSION,
+    BadRecord,
+    ImportedInvocation,
+    Item,
+    Kind,
+    Options,
+)
 
 _NEEDED = ("id", "skill_name", "completed", "error_type", "created_at", "completed_at")
 _PLACES = (".session-buddy/skills.db/skills.db", ".crackerjack/skills.db/skills.db")
@@ -70,7 +77,7 @@ class S0Store:
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations, by their ids."""
-        reading = Reading("s0", self._options, f"legacy-{self.digest[:12]}")
+        reading = Reading("s0", self._options, f"{LEGACY_SESSION}{self.digest[:12]}")
         for row in self._file.rows("s0_invocations", *_NEEDED):
             place = f"skill_invocations, id {row['id']}"
             try:

@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.importers.json_documents import totals
+from session_buddy_skills.importers.json_documents import NO_TOTALS, totals
 from session_buddy_skills.importers.records import Reading, differing, total_bytes
 from session_buddy_skills.importers.s0 import json_list
 from session_buddy_skills.importers.session_buddy_tables import items_of
 from session_buddy_skills.importers.sqlite_files import Row, SqliteFile
-from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+from session_buddy_skills.imports import (
+    LEGACY_SESSION,
+    BadRecord,
+    ImportedInvocation,
+    Item,
+    Kind,
+    Options,
+)
 
 _PLACE = ".session-buddy/skills.db"
 _USE = ("session_id", "skill_name", "invoked_at")
@@ -71,7 +78,7 @@ class SessionBuddyStore:
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations by their ids, and then what only its users' interactions tell of."""
         self.noted = Counter({f"files with schema V{self._version()}": 1})
-        reading = Reading("session-buddy", self._options, f"legacy-{self.digest[:12]}")
+        reading = Reading("session-buddy", self._options, f"{LEGACY_SESSION}{self.digest[:12]}")
         interactions = self._interactions()
         for row in self._file.rows("invocations", *_NEEDED):
             waiting = interactions.get(_use(row))
@@ -90,15 +97,13 @@ class SessionBuddyStore:
             return []
         # It adds up durations of completed runs alone.
         counted = totals(
-            [
-                row if row["completed"] else row | {"duration_seconds": None}
-                for row in self._file.rows("invocations", *_NEEDED)
-            ]
+            row if row["completed"] else row | {"duration_seconds": None}
+            for row in self._file.rows("invocations", *_NEEDED)
         )
         found = []
         for row in self._file.rows("totals", "skill_name"):
             name = str(row["skill_name"])
-            found += differing(name, row, counted.pop(name, totals([{"skill_name": name}])[name]))
+            found += differing(name, row, counted.pop(name, NO_TOTALS))
         return found + [
             f"{name}: there are records of it, and it is not in skill_metrics" for name in counted
         ]

@@ -56,7 +56,6 @@ _INTERRUPTED = "[Request interrupted by user"
 _TASK = re.compile(
     r"<task-notification>.*<tool-use-id>([^<]+)</tool-use-id>.*<status>([^<]+)</status>", re.DOTALL
 )
-_BASE = re.compile(r"\s*Base directory for this skill: *(\S[^\n]*)")
 
 
 @dataclass(slots=True, frozen=True)
@@ -79,6 +78,14 @@ def time_of(line: Line) -> datetime | None:
     except (KeyError, TypeError, ValueError):
         return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def api_error_of(line: Line) -> str:
+    """Which failure of the model's service a line tells of."""
+    told = line.get("error")
+    if isinstance(told, dict):
+        told = told.get("type")
+    return f"api_error:{plain(told) or line.get('apiErrorStatus') or 'unknown'}"
 
 
 def session_of(line: Line) -> str:
@@ -136,7 +143,7 @@ def command_of(text: str) -> Command | None:
     """The command that tags, or a plain prompt that begins with a slash, stand for."""
     if match := _SLASH.match(text):
         return Command(match[1].strip().lstrip("/"), (match[2] or "").strip() or None)
-    if match := re.match(r"/(\S+)(?:\s+(.*))?\Z", text.strip(), re.DOTALL):
+    if match := re.match(r"/([\w.:-]+)(?:\s+(.*))?\Z", text.strip(), re.DOTALL):
         return Command(match[1], (match[2] or "").strip() or None)
     return None
 
@@ -145,12 +152,6 @@ def ended_task(text: str) -> tuple[str, str] | None:
     """The call whose background work a notification tells of, and how that ended."""
     match = _TASK.search(text)
     return (match[1].strip(), match[2].strip()) if match else None
-
-
-def skill_folder(text: str) -> str | None:
-    """The folder of the skill whose text this is."""
-    match = _BASE.match(text)
-    return match[1].strip() if match else None
 
 
 def failure_of(line: Line, block: Line) -> str | None:
@@ -168,6 +169,8 @@ def failure_of(line: Line, block: Line) -> str | None:
     if not block.get("is_error") and not refused:
         return None
     text = f"{told if isinstance(told, str) else ''}\n{block.get('content')}"
+    if _INTERRUPTED in text:
+        return "interrupted"
     for words, kind in _FAILURES.items():
         if words in text:
             return kind

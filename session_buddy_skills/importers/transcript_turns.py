@@ -6,39 +6,29 @@ the end of the turn that it is in, unless its own result tells its end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from session_buddy_skills.importers.transcript_lines import (
     Command,
     Line,
+    api_error_of,
     blocks_of,
     command_of,
     count_of,
     ended_task,
-    failure_of,
     plain,
     said_by,
     session_of,
     text_of,
     time_of,
 )
-from session_buddy_skills.importers.transcript_uses import Tokens, Use
+from session_buddy_skills.importers.transcript_uses import Tokens, Turn, Use
 from session_buddy_skills.imports import CalledBy
 
 SKILL_TOOL = "Skill"
 AGENT_TOOLS = ("Agent", "Task")
-_ENDS = ("end_turn", "stop_sequence", "max_tokens", "refusal")
-
-
-@dataclass(slots=True)
-class _Turn:
-    """What the model does upon a request."""
-
-    uses: list[Use] = field(default_factory=list)
-    state: str = "open"
-    error: str | None = None
-    at: datetime | None = None
+_GOES_ON = ("tool_use", "pause_turn")
+"""Reasons to stop after which the turn goes on."""
 
 
 class Thread:
@@ -52,12 +42,19 @@ class Thread:
         self.prompt = prompt
         self.prompts: dict[str, str] = {}
         """Requests by their promptId; in a copied session the last one has it."""
+        self.forked: dict[str, Use] = {}
+        """Skills with a context of their own, by the promptId of the user's line."""
+        self.unanswered: dict[str, tuple[Line, Command]] = {}
+        """Lines that begin with a slash, likewise; they may be mere text."""
+        self.attributed: set[str] = set()
+        """Skills that responses are attributed to."""
+        self.model: str | None = None
         self.tokens = Tokens()
         """Of responses that belong to no use here."""
         self.last_state = "open"
         self.last_at: datetime | None = None
         self._agent_id = agent_id
-        self._turn = _Turn()
+        self._turn = Turn()
         self._tags: tuple[Line, Command] | None = None
         self._plain: tuple[Line, Command] | None = None
         self._counted: set[str] = set()
@@ -82,12 +79,16 @@ class Thread:
         elif kind == "attachment":
             self._attachment(line)
 
-    def finish(self, *, whole: bool = False) -> None:
-        """There are no more lines; `whole` where it is known that the work was ended."""
-        if whole and self._turn.state in ("open", "said"):
-            self._turn.state = "completed"
+    def finish(self, *, whole: bool = False, at_rest: bool = False) -> None:
+        """There are no more lines: `whole` where it is known that the work was ended; `at_rest`
+        where nothing was written for long, so that what was said last is the end.
+        """
+        if whole or (at_rest and self._turn.state == "said"):
+            if self._turn.state in ("open", "said"):
+                self._turn.state = "completed"
         elif self._turn.state == "said":
             self._turn.state = "open"
+        self._plain = None
         self._close()
 
     def _user(self, line: Line) -> None:
@@ -103,6 +104,8 @@ class Thread:
             self._body(line)
             return
         self._tags = None
+        if not line.get("isMeta"):
+            self._plain = None
         if said == "interruption":
             self._ends("interrupted", line)
         elif said == "slash":
@@ -120,7 +123,9 @@ class Thread:
             self._ask(line, text)
             plain = text.startswith("/") and not line.get("promptSource")
             command = command_of(text) if plain else None
-            self._plain = (line, command) if command else None
+            if command:
+                self._plain = (line, command)
+                self.unanswered[str(line.get("promptId"))] = (line, command)
 
     def _ask(self, line: Line, prompt: str) -> None:
         self.prompt = prompt
@@ -134,16 +139,17 @@ class Thread:
         (tags, command), self._tags = self._tags, None
         self._close()
         self._ask(tags, command.prompt)
-        self._slash(tags, command)
+        self.slash(tags, command)
 
-    def _slash(self, line: Line, command: Command) -> Use:
+    def slash(self, line: Line, command: Command) -> Use:
+        """Note that the user called a skill in this line."""
         use = Use(
             key=str(line.get("uuid") or line.get("promptId")),
             called_as=command.name,
             arguments=command.arguments,
             called_by="slash",
             session_id=session_of(line),
-            started_at=self._now,
+            started_at=time_of(line) or self._now,
             prompt=command.prompt,
         )
         self._unmarked.append(use)
@@ -159,7 +165,7 @@ class Thread:
         message = line.get("message")
         message = message if isinstance(message, dict) else {}
         if line.get("isApiErrorMessage"):
-            self._turn.error = f"api_error:{line.get('error') or 'unknown'}"
+            self._turn.error = api_error_of(line)
             self._ends("api_error", line)
             return
         if message.get("model") == "<synthetic>":
@@ -172,10 +178,11 @@ class Thread:
             if block.get("type") == "tool_use":
                 called = True
                 self._call(line, message, block)
-        if called or message.get("stop_reason") == "tool_use":
+        reason = message.get("stop_reason")
+        if called or reason in _GOES_ON:
             self._turn.state = "open"
             self._turn.at = time_of(line) or self._turn.at
-        elif message.get("stop_reason") in _ENDS:
+        elif reason is not None:
             self._ends("completed", line)
         elif any(block.get("type") == "text" for block in blocks):
             # Older versions write no reason; the turn's end shows in what follows.
@@ -200,35 +207,15 @@ class Thread:
             agent_id=self._agent_id,
             model=plain(message.get("model")),
         )
-        if is_agent and use.called_as is None and not given.get("subagent_type"):
+        if is_agent and not given.get("subagent_type"):
             use.called_as = "general-purpose"
         self.calls[key] = use
         self._begin(use)
 
     def _result(self, line: Line, block: Line) -> None:
         use = self.calls.get(str(block.get("tool_use_id")))
-        if use is None:
-            return
-        at = time_of(line)
-        told = line.get("toolUseResult")
-        told = told if isinstance(told, dict) else {}
-        failure = failure_of(line, block)
-        if failure == "interrupted":
-            use.end("abandoned", at, inferred=False)
-        elif failure:
-            use.end("failed", at, inferred=False, error=failure)
-        elif use.is_agent:
-            use.resolved = plain(told.get("agentType")) or use.resolved
-            use.runs = plain(told.get("agentId"))
-            use.in_background = told.get("status") == "async_launched" or bool(told.get("isAsync"))
-            if not use.in_background:
-                use.end("completed", at, inferred=False)
-        else:
-            if use.called_as is None:
-                use.called_as = plain(told.get("commandName"))
-            if told.get("status") == "forked":
-                use.runs = plain(told.get("agentId"))
-                use.end("completed", at, inferred=False)
+        if use is not None:
+            use.take_result(line, block)
 
     def _attribute(self, line: Line, message: Line) -> None:
         """A plugin's skill that was called by its short name, by what it is attributed to."""
@@ -238,11 +225,13 @@ class Thread:
                 use.session_id = origin
             self._unmarked.clear()
         skill = line.get("attributionSkill")
+        self.model = self.model or plain(message.get("model"))
+        if isinstance(skill, str):
+            self.attributed.add(skill)
         for use in self._turn.uses:
             if use.model is None:
                 use.model = plain(message.get("model"))
-            called = (use.called_as or "").strip().lstrip("/")
-            if isinstance(skill, str) and called and skill.endswith(f":{called}"):
+            if isinstance(skill, str) and use.may_be(skill):
                 use.resolved = skill
 
     def _count(self, message: Line) -> None:
@@ -262,17 +251,22 @@ class Thread:
         subtype = line.get("subtype")
         if subtype == "local_command" and self._plain and not line.get("commandRun"):
             # A skill with a context of its own: its text goes to a subagent, its end comes here.
-            (plain, command), self._plain = self._plain, None
-            self._slash(plain, command).end("completed", time_of(line), inferred=False)
+            (asked, command), self._plain = self._plain, None
+            use = self.slash(asked, command)
+            use.end("completed", time_of(line), inferred=False)
+            self.forked[str(asked.get("promptId"))] = use
+            self.unanswered.pop(str(asked.get("promptId")), None)
         elif subtype in ("stop_hook_summary", "turn_duration") and self._turn.state == "said":
             self._turn.state = "completed"
 
     def _attachment(self, line: Line) -> None:
         told = line.get("attachment")
         if isinstance(told, dict) and told.get("type") == "queued_command":
-            prompt = told.get("prompt")
-            if isinstance(prompt, str) and told.get("commandMode", "prompt") == "prompt":
-                self.prompt = prompt
+            prompt = text_of({"message": {"content": told.get("prompt")}})
+            if told.get("commandMode", "prompt") == "prompt":
+                self.prompt = prompt or self.prompt
+            else:
+                self._notice(line, prompt)
 
     def _notice(self, line: Line, text: str) -> None:
         if ended := ended_task(text):
@@ -284,17 +278,22 @@ class Thread:
 
     def _close(self) -> None:
         """The turn is over: that is the end of what is still under way in it."""
-        turn, self._turn = self._turn, _Turn()
+        turn, self._turn = self._turn, Turn()
         if turn.uses or turn.state != "open":
             self.last_state, self.last_at = turn.state, turn.at
-        for use in turn.uses:
-            if use.in_background:
-                continue
-            if turn.state in ("completed", "said"):
-                use.end("completed", turn.at, inferred=True)
-            elif turn.state == "interrupted":
-                use.end("abandoned", turn.at, inferred=True)
-            elif turn.state == "api_error":
-                use.end("failed", turn.at, inferred=True, error=turn.error)
-            else:
-                use.end("unknown", None, inferred=True)
+        turn.close()
+
+    def caller_of(self, thread: Thread, prompt_id: str) -> Use | None:
+        """The slash command whose skill has that thread for its own context.
+
+        One that was stopped before its end came here shows by its thread alone.
+        """
+        if use := self.forked.get(prompt_id):
+            return use
+        line, command = self.unanswered.get(prompt_id, ({}, None))
+        if command is None or not any(
+            skill in (command.name, f"{skill.rpartition(':')[0]}:{command.name}")
+            for skill in thread.attributed
+        ):
+            return None
+        return self.slash(line, command)

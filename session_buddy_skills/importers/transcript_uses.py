@@ -1,10 +1,11 @@
-"""One use of a skill or a subagent, as far as a transcript tells of it."""
+"""Uses of skills and subagents, as far as a transcript tells of them, and the turns they are in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from session_buddy_skills.importers.transcript_lines import Line, failure_of, plain, time_of
 from session_buddy_skills.imports import CalledBy
 
 UNNAMED = "(unnamed)"
@@ -55,6 +56,12 @@ class Use:
         called = " ".join((self.called_as or "").split())
         return self.resolved or called.lstrip("/") or UNNAMED
 
+    def may_be(self, skill: str) -> bool:
+        """Whether a skill of a plugin is what was called by its short name."""
+        called = (self.called_as or "").strip().lstrip("/")
+        failed = self.error_type is not None
+        return bool(called) and not self.is_agent and not failed and skill.endswith(f":{called}")
+
     def end(
         self, outcome: str, at: datetime | None, *, inferred: bool, error: str | None = None
     ) -> None:
@@ -62,3 +69,49 @@ class Use:
         if self.outcome is None:
             self.outcome, self.error_type = outcome, error
             self.ended_at, self.end_inferred = at, inferred
+
+    def take_result(self, line: Line, block: Line) -> None:
+        """What the call came to."""
+        at = time_of(line)
+        told = line.get("toolUseResult")
+        told = told if isinstance(told, dict) else {}
+        failure = failure_of(line, block)
+        if failure == "interrupted":
+            self.end("abandoned", at, inferred=False)
+        elif failure:
+            self.end("failed", at, inferred=False, error=failure)
+        elif self.is_agent:
+            self.resolved = plain(told.get("agentType")) or self.resolved
+            self.runs = plain(told.get("agentId"))
+            self.in_background = told.get("status") == "async_launched" or bool(told.get("isAsync"))
+            if not self.in_background:
+                self.end("completed", at, inferred=False)
+        else:
+            self.called_as = self.called_as or plain(told.get("commandName"))
+            if told.get("status") == "forked":
+                self.runs = plain(told.get("agentId"))
+                self.end("completed", at, inferred=False)
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the model does upon a request."""
+
+    uses: list[Use] = field(default_factory=list)
+    state: str = "open"
+    error: str | None = None
+    at: datetime | None = None
+
+    def close(self) -> None:
+        """It is over: that is the end of what is still under way in it."""
+        for use in self.uses:
+            if use.in_background:
+                continue
+            if self.state in ("completed", "said"):
+                use.end("completed", self.at, inferred=True)
+            elif self.state == "interrupted":
+                use.end("abandoned", self.at, inferred=True)
+            elif self.state == "api_error":
+                use.end("failed", self.at, inferred=True, error=self.error)
+            else:
+                use.end("unknown", None, inferred=True)

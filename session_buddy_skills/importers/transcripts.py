@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,15 @@ from uuid_utils.compat import uuid5
 
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.records import NAMESPACE, total_bytes
+from session_buddy_skills.importers.transcript_files import (
+    agent_id_of,
+    at_rest,
+    is_whole,
+    meta_of,
+    sessions_in,
+)
 from session_buddy_skills.importers.transcript_lines import KNOWN_TYPES, Line
+from session_buddy_skills.importers.transcript_sidechains import Sidechains
 from session_buddy_skills.importers.transcript_turns import Thread
 from session_buddy_skills.importers.transcript_uses import Use
 from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
@@ -45,7 +54,7 @@ class Transcripts:
 
     def size_bytes(self, path: Path) -> int:
         """Of all transcripts in the folder."""
-        return total_bytes(file for files in _sessions(path).values() for file in files)
+        return total_bytes(file for files in sessions_in(path).values() for file in files)
 
     def open(self, path: Path, options: Options) -> Iterator[Session]:
         """Each session.
@@ -53,45 +62,23 @@ class Transcripts:
         Raises:
             InputError: there is none.
         """
-        sessions = _sessions(path)
+        sessions = sessions_in(path)
         if not sessions:
             raise InputError(f"{path} has no transcripts of Claude Code (*.jsonl).")
         for main, files in sessions.items():
-            yield Session(main, files)
-
-
-def _sessions(path: Path) -> dict[Path, list[Path]]:
-    """The files of each session by its main one, which may be gone; those last changed last."""
-    if path.is_file():
-        return {path: [path, *_subagents(path)]}
-    found: dict[Path, list[Path]] = defaultdict(list)
-    for file in sorted(path.rglob("*.jsonl")):
-        if "subagents" in file.parts:
-            inside = file.parts[::-1].index("subagents")
-            folder = file.parents[inside]
-            found[folder.parent / f"{folder.name}.jsonl"].append(file)
-        else:
-            found[file].insert(0, file)
-    return dict(sorted(found.items(), key=lambda one: (_changed(one[1]), one[0])))
-
-
-def _subagents(main: Path) -> list[Path]:
-    return sorted((main.parent / main.stem / "subagents").rglob("*.jsonl"))
-
-
-def _changed(files: list[Path]) -> float:
-    return max(file.stat().st_mtime for file in files)
+            yield Session(main, files, options)
 
 
 class Session:
     """One session, with what it has of its subagents."""
 
-    def __init__(self, path: Path, files: list[Path]) -> None:
+    def __init__(self, path: Path, files: list[Path], options: Options) -> None:
         self.path = path
         self.size_bytes = total_bytes(files)
         self.digest = ""
         self.noted: Counter[str] = Counter()
         self._files = files
+        self._options = options
         self._read: list[ImportedInvocation | BadRecord] | None = None
         self._project: str | None = None
         self._bad: list[BadRecord] = []
@@ -114,14 +101,20 @@ class Session:
         digest = hashlib.sha256()
         main = Thread()
         agents = [file for file in self._files if file != self.path]
+        beside = Sidechains(main)
         if self.path in self._files:
             for line in self._lines(self.path, digest):
-                main.take(line)
-        main.finish()
-        threads = self._threads(main, agents, digest)
+                (beside if line.get("isSidechain") else main).take(line)
+        main.finish(at_rest=at_rest(self.path))
+        threads = beside.finished() | self._threads(main, agents, digest)
         uses = [use for thread in (main, *threads.values()) for use in thread.uses]
+        told: dict[str, tuple[str, datetime | None]] = {}
+        for thread in (main, *threads.values()):
+            told |= thread.ended_in_background
         for use in uses:
-            _end_of_background(use, main, threads)
+            _end_of_background(use, told, threads)
+        for use in uses:
+            _stop_inner(use, threads)
         self.digest = digest.hexdigest()
         read = [self._invocation(use) for use in uses]
         return [*read, *self._bad]
@@ -129,7 +122,7 @@ class Session:
     def _threads(self, main: Thread, agents: list[Path], digest: Any) -> dict[str, Thread]:
         """The threads of the subagents by their ids, those first whose caller is known."""
         threads: dict[str, Thread] = {}
-        metas = {file: _meta(file) for file in agents}
+        metas = {file: meta_of(file) for file in agents}
         waiting = dict(metas)
         while waiting:
             callers = [use for thread in (main, *threads.values()) for use in thread.uses]
@@ -139,18 +132,21 @@ class Session:
             ready = [
                 file
                 for file, meta in waiting.items()
-                if meta.get("toolUseId") in called or _agent_id(file) in called
+                if meta.get("toolUseId") in called or agent_id_of(file) in called
             ] or list(waiting)
             for file in ready:
-                meta, agent_id = waiting.pop(file), _agent_id(file)
+                meta, agent_id = waiting.pop(file), agent_id_of(file)
                 caller = called.get(str(meta.get("toolUseId"))) or called.get(agent_id)
                 thread = Thread(agent_id=agent_id, prompt=caller.prompt if caller else None)
+                prompt_id = ""
                 for line in self._lines(file, digest):
+                    prompt_id = prompt_id or str(line.get("promptId") or "")
                     if thread.prompt is None:
-                        thread.prompt = main.prompts.get(str(line.get("promptId")))
+                        thread.prompt = main.prompts.get(prompt_id)
                     thread.take(line)
-                thread.finish(whole=meta.get("finished") is True)
+                thread.finish(whole=meta.get("finished") is True, at_rest=at_rest(file))
                 threads[agent_id] = thread
+                caller = caller or main.caller_of(thread, prompt_id)
                 if caller is not None:
                     caller.runs = agent_id
         return threads
@@ -160,7 +156,7 @@ class Session:
         try:
             with file.open("rb") as content:
                 for number, text in enumerate(content, 1):
-                    if not text.endswith(b"\n") and not _whole(text):
+                    if not text.endswith(b"\n") and not is_whole(text):
                         break
                     digest.update(text)
                     if line := self._line(file, number, text):
@@ -187,8 +183,10 @@ class Session:
         return line
 
     def _invocation(self, use: Use) -> ImportedInvocation | BadRecord:
+        if use.started_at is None:
+            return BadRecord(f"{self.path.name}, call {use.key}", "no line tells when it was")
         ended = use.ended_at
-        if ended and use.started_at and ended < use.started_at:
+        if ended and ended < use.started_at:
             ended = use.started_at
         spent = use.tokens
         try:
@@ -196,7 +194,7 @@ class Session:
                 ImportedInvocation,
                 invocation_id=uuid5(NAMESPACE, json.dumps(["claude-code", use.key])),
                 session_id=_clean(use.session_id) or self.path.stem,
-                skill_name=_clean(use.skill_name),
+                skill_name=_clean(self._full_name(use)),
                 invoked_at=use.started_at,
                 ended_at=ended,
                 outcome=use.outcome,
@@ -216,6 +214,11 @@ class Session:
         except InputError as error:
             return BadRecord(f"{self.path.name}, call {use.key}", str(error).rstrip("."))
 
+    def _full_name(self, use: Use) -> str:
+        """The one name of what was used; the catalog tells that of a plugin's skill."""
+        full = self._options.full_names.get(use.skill_name)
+        return full if full and use.may_be(full) else use.skill_name
+
     def _text(self, text: str | None) -> str | None:
         if text is None:
             return None
@@ -225,14 +228,17 @@ class Session:
         return whole[:QUERY_CHARS]
 
 
-def _end_of_background(use: Use, main: Thread, threads: dict[str, Thread]) -> None:
+def _end_of_background(
+    use: Use, ended: dict[str, tuple[str, datetime | None]], threads: dict[str, Thread]
+) -> None:
     """How a call ended whose subagent went on after it, and what subagents spent."""
     thread = threads.get(use.runs or "")
     if thread is not None:
         use.tokens.add(thread.tokens)
+        use.model = use.model or thread.model
     if use.outcome is not None:
         return
-    if told := main.ended_in_background.get(use.key):
+    if told := ended.get(use.key):
         use.end(_BACKGROUND.get(told[0], "abandoned"), told[1], inferred=False)
     elif thread is not None and thread.last_state in _STATES:
         outcome, error = _STATES[thread.last_state]
@@ -241,26 +247,13 @@ def _end_of_background(use: Use, main: Thread, threads: dict[str, Thread]) -> No
         use.end("unknown", None, inferred=True)
 
 
-def _agent_id(file: Path) -> str:
-    return file.stem.removeprefix("agent-")
-
-
-def _meta(file: Path) -> dict[str, Any]:
-    """What is told of a subagent beside its transcript."""
-    try:
-        told = json.loads(file.with_suffix(".meta.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _whole(text: bytes) -> bool:
-    """Whether a last line without its end is whole all the same."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+def _stop_inner(use: Use, threads: dict[str, Thread]) -> None:
+    """What a subagent was at when its caller was interrupted was interrupted with it."""
+    thread = threads.get(use.runs or "")
+    if thread is not None and use.outcome == "abandoned":
+        for inner in thread.uses:
+            if inner.outcome == "unknown":
+                inner.outcome, inner.ended_at = "abandoned", use.ended_at
 
 
 def _clean(text: str | None) -> str | None:

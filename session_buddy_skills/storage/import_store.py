@@ -9,38 +9,15 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
-from pydantic import TypeAdapter
-
-from session_buddy_skills.models import Invocation, Outcome
+from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
+from session_buddy_skills.storage.import_plan import ENDING, INVOCATION, Kept, note, plan_of
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.retrying import read, write_in_turn
 from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.storage.writing import from_row, insert_rows, texts_of
 
 T = TypeVar("T")
-_INVOCATION = TypeAdapter(Invocation)
-_OPEN = (Outcome.PENDING, Outcome.UNKNOWN)
-_ENDING = (
-    "outcome",
-    "ended_at",
-    "duration_seconds",
-    "error_type",
-    "model",
-    "input_tokens",
-    "output_tokens",
-    "end_inferred",
-)
-"""What the end of an invocation adds to one that was stored without."""
-
-
-@dataclass(slots=True)
-class Kept:
-    """What became of some invocations."""
-
-    added: int = 0
-    completed: int = 0
-    unchanged: int = 0
 
 
 @dataclass(slots=True)
@@ -103,7 +80,7 @@ class ImportStore:
         """What `keep` would do."""
 
         async def work(connection: Connection) -> Kept:
-            plan = await _plan(connection, invocations)
+            plan = await plan_of(connection, invocations)
             return plan.counts
 
         return await read(self._database, work)
@@ -117,13 +94,13 @@ class ImportStore:
         written: list[Written] = []
 
         async def work(connection: Connection) -> Kept:
-            plan = await _plan(connection, invocations)
+            plan = await plan_of(connection, invocations)
             written[:] = plan.written
             if plan.completed:
                 ids = [one.invocation_id for one, _ in plan.completed]
                 await connection.execute("delete_invocations", {"invocation_ids": ids})
             await insert_rows(connection, [*plan.added, *(new for _, new in plan.completed)])
-            await _note(connection, file["run_id"], plan)
+            await note(connection, file["run_id"], plan)
             await connection.execute("insert_import_file", file)
             return plan.counts
 
@@ -140,16 +117,15 @@ class ImportStore:
         """
 
         async def work(connection: Connection) -> int:
-            added: dict[str, list[str]] = {}
+            added = 0
             for relation, key, row in items:
-                if await connection.fetch(f"import_{relation}", row):
-                    noted = json.dumps({name: row[name] for name in key})
-                    added.setdefault(relation, []).append(noted)
-            for relation, keys in added.items():
-                noted_of = {"run_id": file["run_id"], "relation": relation, "item_keys": keys}
-                await connection.execute("insert_import_items", noted_of)
+                new = bool(await connection.fetch(f"import_{relation}", row))
+                added += new
+                noted = {"run_id": file["run_id"], "relation": relation}
+                noted["item_key"] = json.dumps({name: row[name] for name in key})
+                await connection.execute("insert_import_item" if new else "find_import_item", noted)
             await connection.execute("insert_import_file", file)
-            return sum(map(len, added.values()))
+            return added
 
         return await self._write(work)
 
@@ -161,15 +137,19 @@ class ImportStore:
             [run] = await connection.fetch("imports", {"run_id": run_id})
             removed = Removed()
             removed.kept = run["added"] + run["completed"] - len(rows)
-            befores = [row["before"] for row in rows if row["change"] == "completed"]
+            befores = {
+                row["invocation_id"]: row["before"] for row in rows if row["change"] == "completed"
+            }
             removed.restored = len(befores)
             removed.invocations = len(rows) - len(befores)
+            restored = await _without_end(connection, befores)
             ids = [row["invocation_id"] for row in rows]
             await connection.execute("delete_invocations", {"invocation_ids": ids})
-            await insert_rows(connection, [_INVOCATION.validate_json(text) for text in befores])
+            await insert_rows(connection, restored)
             await _forget_queries(connection, [row["query_id"] for row in rows if row["query_id"]])
             removed.items = await _remove_items(connection, run_id)
             await connection.execute("hand_over_records", {"run_id": run_id})
+            await connection.execute("hand_over_items", {"run_id": run_id})
             await connection.execute("delete_import_records", {"run_id": run_id})
             await connection.execute("delete_import_items", {"run_id": run_id})
             ended = {"run_id": run_id, "status": "undone", "ended_at": datetime.now(UTC)}
@@ -194,69 +174,18 @@ class ImportStore:
         return await write_in_turn(self._database, "imports", work)
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What is to become of some invocations."""
-
-    added: list[Invocation]
-    completed: list[tuple[Invocation, Invocation]]
-    """Those that were stored without their end, and what they become."""
-    unchanged: list[Invocation]
-    repeated: int
-    """How many came twice."""
-
-    @property
-    def counts(self) -> Kept:
-        again = len(self.unchanged) + self.repeated
-        return Kept(len(self.added), len(self.completed), again)
-
-    @property
-    def written(self) -> list[Written]:
-        new = [Written(one, new=True, changed=True) for one in self.added]
-        return new + [Written(one, new=False, changed=True) for _, one in self.completed]
-
-
-async def _plan(connection: Connection, invocations: Sequence[Invocation]) -> _Plan:
-    unique = {one.invocation_id: one for one in reversed(invocations)}
-    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(unique)})
-    texts = await texts_of(connection, [row for row in rows if row["outcome"] in _OPEN])
-    stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
-    plan = _Plan([], [], [], len(invocations) - len(unique))
-    for key in dict.fromkeys(one.invocation_id for one in invocations):
-        new, old = unique[key], stored.get(key)
-        if old is None:
-            plan.added.append(new)
-        elif old.outcome in _OPEN and new.outcome not in _OPEN:
-            plan.completed.append((old, _completed(old, new)))
-        else:
-            plan.unchanged.append(new)
-    return plan
-
-
-def _completed(old: Invocation, new: Invocation) -> Invocation:
-    told = {name: getattr(new, name) for name in _ENDING}
-    return replace(old, **{name: value for name, value in told.items() if value is not None})
-
-
-async def _note(connection: Connection, run_id: UUID, plan: _Plan) -> None:
-    changes = {one.invocation_id: ("added", "") for one in plan.added}
-    changes |= {
-        old.invocation_id: ("completed", _INVOCATION.dump_json(old).decode())
-        for old, _ in plan.completed
-    }
-    changes |= {one.invocation_id: ("unchanged", "") for one in plan.unchanged}
-    if found := [key for key, (change, _) in changes.items() if change != "added"]:
-        # Of copies in several files of the run, the first is noted.
-        ids = {"run_id": run_id, "invocation_ids": found}
-        for row in await connection.fetch("import_records_known", ids):
-            del changes[row["invocation_id"]]
-    if changes:
-        lists = {
-            "invocation_ids": [str(key) for key in changes],
-            "changes": [change for change, _ in changes.values()],
-            "befores": [before for _, before in changes.values()],
-        }
-        await connection.execute("insert_import_records", {"run_id": run_id} | lists)
+async def _without_end(connection: Connection, befores: dict[UUID, str]) -> list[Invocation]:
+    """Invocations without what an import told of their end, and with what was added since."""
+    if not befores:
+        return []
+    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(befores)})
+    texts = await texts_of(connection, rows)
+    restored = []
+    for row in rows:
+        stored = from_row(row, texts)
+        before = INVOCATION.validate_json(befores[stored.invocation_id])
+        restored.append(replace(stored, **{name: getattr(before, name) for name in ENDING}))
+    return restored
 
 
 async def _forget_queries(connection: Connection, query_ids: Sequence[UUID]) -> None:

@@ -31,15 +31,36 @@ FROM (
         unnest(CAST($befores AS TEXT[])) AS before
 ) AS new;
 
+-- name: delete_import_notes
+DELETE FROM skill_import_record
+WHERE run_id = $run_id AND invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
+
 -- name: import_records_known
 -- Those of these invocations that the run has noted before.
-SELECT invocation_id
+SELECT invocation_id, change
 FROM skill_import_record
 WHERE run_id = $run_id AND invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
--- name: insert_import_items
-INSERT INTO skill_import_item (run_id, relation, item_key)
-SELECT CAST($run_id AS UUID), CAST($relation AS TEXT), unnest(CAST($item_keys AS TEXT[]));
+-- name: insert_import_item
+INSERT INTO skill_import_item (run_id, relation, item_key, change)
+VALUES ($run_id, $relation, $item_key, 'added');
+
+-- name: find_import_item
+-- What another run has added is this one's as well.
+INSERT INTO skill_import_item (run_id, relation, item_key, change)
+SELECT CAST($run_id AS UUID), CAST($relation AS TEXT), CAST($item_key AS TEXT), 'unchanged'
+WHERE
+    EXISTS (
+        SELECT 1 FROM skill_import_item
+        WHERE relation = CAST($relation AS TEXT) AND item_key = CAST($item_key AS TEXT)
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM skill_import_item
+        WHERE
+            run_id = CAST($run_id AS UUID)
+            AND relation = CAST($relation AS TEXT)
+            AND item_key = CAST($item_key AS TEXT)
+    );
 
 -- name: delete_invocations
 DELETE FROM skill_invocation
@@ -60,7 +81,10 @@ SELECT
     count(records.change) FILTER (WHERE records.change = 'added') AS added,
     count(records.change) FILTER (WHERE records.change = 'completed') AS completed,
     count(records.change) FILTER (WHERE records.change = 'unchanged') AS unchanged,
-    (SELECT count(*) FROM skill_import_item AS i WHERE i.run_id = run.run_id) AS items
+    (
+        SELECT count(*) FROM skill_import_item AS i
+        WHERE i.run_id = run.run_id AND i.change = 'added'
+    ) AS items
 FROM skill_import AS run
 LEFT JOIN skill_import_record AS records ON records.run_id = run.run_id
 WHERE CAST($run_id AS UUID) IS NULL OR run.run_id = $run_id
@@ -91,7 +115,7 @@ WHERE i.invocation_id IN (SELECT invocation_id FROM skill_import_record WHERE ru
 -- What only this run has brought, or ended. Runs that found it ended so are later ones.
 SELECT own.invocation_id, own.change, own.before, i.query_id
 FROM skill_import_record AS own
-LEFT JOIN skill_invocation AS i ON i.invocation_id = own.invocation_id
+INNER JOIN skill_invocation AS i ON i.invocation_id = own.invocation_id
 WHERE
     own.run_id = $run_id
     AND own.change IN ('added', 'completed')
@@ -133,6 +157,7 @@ SELECT own.relation, own.item_key
 FROM skill_import_item AS own
 WHERE
     own.run_id = $run_id
+    AND own.change = 'added'
     AND NOT EXISTS (
         SELECT 1 FROM skill_import_item AS other
         WHERE
@@ -140,6 +165,26 @@ WHERE
             AND other.item_key = own.item_key
             AND other.run_id <> own.run_id
     );
+
+-- name: hand_over_items
+-- What another run has found too is that run's from now on: the first of them.
+UPDATE skill_import_item
+SET change = 'added'
+FROM (
+    SELECT mine.relation, mine.item_key, min(CAST(heir.run_id AS TEXT)) AS heir
+    FROM skill_import_item AS mine
+    INNER JOIN skill_import_item AS heir
+        ON
+            heir.relation = mine.relation
+            AND heir.item_key = mine.item_key
+            AND heir.run_id <> mine.run_id
+    WHERE mine.run_id = $run_id AND mine.change = 'added'
+    GROUP BY mine.relation, mine.item_key
+) AS own
+WHERE
+    skill_import_item.relation = own.relation
+    AND skill_import_item.item_key = own.item_key
+    AND skill_import_item.run_id = CAST(own.heir AS UUID);
 
 -- name: delete_import_items
 DELETE FROM skill_import_item WHERE run_id = $run_id;
