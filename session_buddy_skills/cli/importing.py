@@ -56,10 +56,10 @@ def import_(
     json           skill_metrics.json of crackerjack or session-buddy, and exports of it
     s0             crackerjack's folder skills.db
     session-buddy  session-buddy's skills.db
-    claude-code    transcripts, by default all in ~/.claude/projects
+    claude-code    transcripts of Claude Code
     export         what `export_metrics` wrote
 
-    The same history may be imported again: what is there already counts once. A file with a record
+    Without a PATH, what --discover finds of that kind is taken in. The same history may be imported again: what is there already counts once. A file with a record
     that cannot be taken is refused whole. No server may have the database open.
     """
     given = [bool(source), discover, list_, bool(undo), bool(validate)]

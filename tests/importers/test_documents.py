@@ -27,7 +27,7 @@ SHAPES = ("J0", "J1", "J2", "J3", "J4", "S0", "V1", "V2", "V3", "V4")
 names = st.sampled_from(["ruff", "tests", " padded ", "builtins.ValueError", "über-skill", "a'b"])
 texts = st.none() | st.sampled_from(["", "fix it", "fix\nthat", "日本"])
 DOCUMENTS = 25
-CASES = 8
+CASES = 4
 APART = timedelta(days=90)
 """Between the times of one document of a case and the next, so that none has another's record."""
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2020, 3, 30)).map(
