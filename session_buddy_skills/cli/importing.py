@@ -59,8 +59,9 @@ def import_(
     claude-code    transcripts of Claude Code
     export         what `export_metrics` wrote
 
-    Without a PATH, what --discover finds of that kind is taken in. The same history may be imported again: what is there already counts once. A file with a record
-    that cannot be taken is refused whole. No server may have the database open.
+    Without a PATH, what --discover finds of that kind is taken in. The same history may be imported
+    again: what is there already counts once. A file with a record that cannot be taken is refused
+    whole. No server may have the database open.
     """
     given = [bool(source), discover, list_, bool(undo), bool(validate)]
     if sum(given) != 1:
