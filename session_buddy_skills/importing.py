@@ -90,24 +90,26 @@ class Importing:
         """Hold the source of a run against what is stored of it, field by field.
 
         Raises:
-            InputError: there is no such run, it was undone, or its source cannot be read.
+            InputError: there is no such run, or it was undone.
         """
         row, files = await self._existing(run_id)
         stored, sums = await self._stored(run_id)
         zone = ZoneInfo(row["timezone"]) if row["timezone"] else None
         comparing = Comparing(stored, sums)
         full = full_names(await self._store.names_in_catalog())
+        options = Options(zone, row["session_id"], full)
         for file in files:
-            opened = importers[row["kind"]].open(
-                Path(file["path"]), Options(zone, row["session_id"], full)
-            )
-            while (source := await to_thread.run_sync(next, opened, None)) is not None:
-                records = source.records()
-                while chunk := await to_thread.run_sync(chunk_of, records):
-                    good = [one for one in chunk if isinstance(one, ImportedInvocation)]
-                    comparing.see(map(self._intake.whole, good))
-                comparing.file(source, file["digest"])
-        return comparing.result(run_id)
+            try:
+                opened = importers[row["kind"]].open(Path(file["path"]), options)
+                while (source := await to_thread.run_sync(next, opened, None)) is not None:
+                    records = source.records()
+                    while chunk := await to_thread.run_sync(chunk_of, records):
+                        good = [one for one in chunk if isinstance(one, ImportedInvocation)]
+                        comparing.see(map(self._intake.whole, good))
+                    comparing.file(source, file["digest"])
+            except InputError as error:
+                comparing.cannot_read(str(error))
+        return comparing.result(run_id, await self._store.stored(list(comparing.odd)))
 
     async def _stored(self, run_id: UUID) -> tuple[dict[UUID, bytes], Sums]:
         stored: dict[UUID, bytes] = {}

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
+from session_buddy_skills.errors import shown
 from session_buddy_skills.imports import LEGACY_SESSION, Compared, Source, Validation
 from session_buddy_skills.models import Invocation
 
@@ -62,7 +63,8 @@ class Comparing:
         self._source = Sums()
         self._seen: set[UUID] = set()
         self._equal = 0
-        self._examples: list[str] = []
+        self.odd: dict[UUID, Invocation] = {}
+        """Some of the source's invocations that are not stored as they are there."""
         self._differing = self._missing = 0
         self._changed: list[str] = []
         self._differences: list[str] = []
@@ -80,11 +82,8 @@ class Comparing:
                 continue
             self._differing += stored is not None
             self._missing += stored is None
-            if len(self._examples) < EXAMPLES_TOLD:
-                what = "is not stored" if stored is None else "is stored otherwise"
-                self._examples.append(
-                    f"{one.skill_name} of {one.invoked_at.isoformat()} ({one.invocation_id}) {what}"
-                )
+            if len(self.odd) < EXAMPLES_TOLD:
+                self.odd[one.invocation_id] = one
 
     def file(self, source: Source, digest_then: str) -> None:
         """Note what is to be told of a file that was read."""
@@ -92,8 +91,13 @@ class Comparing:
             self._changed.append(str(source.path))
         self._differences += source.differences()
 
-    def result(self, run_id: UUID) -> Validation:
-        """What was found."""
+    def cannot_read(self, reason: str) -> None:
+        """Note that a file is not there to be compared."""
+        self._changed.append(reason)
+
+    def result(self, run_id: UUID, stored: Iterable[Invocation]) -> Validation:
+        """What was found; `stored` are those of the odd ones that are."""
+        by_id = {one.invocation_id: one for one in stored}
         ours, theirs = self._source.figures(), self._sums.figures()
         names = sorted(ours.keys() | theirs.keys())
         return Validation(
@@ -103,7 +107,7 @@ class Comparing:
             missing=self._missing,
             surplus=len(self._stored.keys() - self._seen),
             differing=self._differing,
-            examples=self._examples,
+            examples=[_example(one, by_id.get(key)) for key, one in self.odd.items()],
             figures=[
                 Compared(of=name, source=ours.get(name), stored=theirs.get(name))
                 for name in names
@@ -113,3 +117,16 @@ class Comparing:
             changed_files=self._changed,
             differences=self._differences,
         )
+
+
+def _example(source: Invocation, stored: Invocation | None) -> str:
+    name = f"{source.skill_name} of {source.invoked_at.isoformat()} ({source.invocation_id})"
+    if stored is None:
+        return f"{name} is not stored"
+    ours, theirs = asdict(source), asdict(stored)
+    different = [
+        f"{field} is {shown(ours[field])} in the source, {shown(theirs[field])} stored"
+        for field in ours
+        if ours[field] != theirs[field]
+    ]
+    return f"{name}: {'; '.join(different)}"

@@ -468,3 +468,23 @@ async def test_a_run_that_finds_a_call_open_and_then_its_end_gives_both_back(
     assert (await service.imports.undo(both.run_id)).restored == 1
     [row] = await all_invocations(service)
     assert row.outcome.value == "unknown"
+
+
+async def test_validation_names_fields_and_goes_on_without_a_file_that_is_gone(
+    service: Service, settings: Settings, tmp_path: Path
+) -> None:
+    paths = [json_file(tmp_path / "a.json", J0), json_file(tmp_path / "b.json", {"invocations": [
+        {"skill_name": "x", "invoked_at": "2026-01-09T00:00:00Z", "completed": True,
+         "duration_seconds": 2.0}]})]  # fmt: skip
+    report = await run(service, "json", *paths)
+    assert report.run_id
+    paths[0].unlink()
+    document = json.loads(paths[1].read_text())
+    document["invocations"][0]["duration_seconds"] = 3.0
+    json_file(paths[1], document)
+    found = await service.imports.validate(report.run_id, BY_KIND)
+    assert (found.equal, found.differing, found.surplus) == (0, 1, 4)
+    assert found.changed_files == [
+        f"{paths[0]} cannot be read: No such file or directory.", str(paths[1])]  # fmt: skip
+    [example] = found.examples
+    assert "duration_seconds is 3.0 in the source, 2.0 stored" in example

@@ -51,6 +51,16 @@ class ImportStore:
         """Names of all skills that are described."""
         return [row["skill_name"] for row in await self._fetch("names_in_catalog")]
 
+    async def stored(self, invocation_ids: Sequence[UUID]) -> list[Invocation]:
+        """These invocations, as far as they are stored."""
+
+        async def work(connection: Connection) -> list[Invocation]:
+            rows = await connection.fetch("stored_by_id", {"invocation_ids": list(invocation_ids)})
+            texts = await texts_of(connection, rows)
+            return [from_row(row, texts) for row in rows]
+
+        return await read(self._database, work)
+
     async def backup(self) -> str | None:
         """Copy the database before the first import; None where others keep copies."""
         return await self._store.writer.between(lambda: self._database.backup("import"))
