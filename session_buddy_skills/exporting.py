@@ -17,21 +17,12 @@ import anyio
 from pydantic_core import to_json
 
 from session_buddy_skills.errors import InputError, StorageError, StorageFullError, shown
+from session_buddy_skills.imports import OF_CALLS
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.reports import skill_reports
 from session_buddy_skills.results import Export, SkillMetrics
 from session_buddy_skills.storage.store import InvocationReader
 
-_OF_CALLS = {
-    "arguments",
-    "called_as",
-    "called_by",
-    "agent_id",
-    "model",
-    "input_tokens",
-    "output_tokens",
-    "end_inferred",
-}
 NAME_BYTES = 200
 """Longest file name of an export, so that a draft of it can have a longer one."""
 
@@ -90,7 +81,7 @@ def _record(invocation: Invocation) -> dict[str, object]:
     fields = asdict(invocation) | {"completed": invocation.completed}
     # Few invocations come from a history.
     return {
-        name: value for name, value in fields.items() if name not in _OF_CALLS or value is not None
+        name: value for name, value in fields.items() if name not in OF_CALLS or value is not None
     }
 
 

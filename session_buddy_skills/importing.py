@@ -49,8 +49,7 @@ class Importing:
         A file with a record that cannot be taken is refused whole, unless those are to be skipped.
         Interrupted, what was written stays, as a run that can be undone or gone on with.
 
-        Raises:
-            InputError: a path has nothing of this kind, or the time zone is not one.
+        Of a path that has nothing of this kind the report tells as of a file that is refused.
         """
         options = replace(
             order.options, full_names=full_names(await self._store.names_in_catalog())

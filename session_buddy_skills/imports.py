@@ -43,6 +43,10 @@ class ImportedInvocation(RecordRequest):
     user_hash: OptionalName = Field(default=None, description="In place of user, hashed already.")
 
 
+OF_CALLS = ImportedInvocation.model_fields.keys() - {*RecordRequest.model_fields, "user_hash"}
+"""What a history tells of a call beside what a caller does."""
+
+
 @dataclass(slots=True, frozen=True)
 class BadRecord:
     """A record that cannot be taken, with its place in the file."""
@@ -92,7 +96,10 @@ class Item:
 
 
 class Source(Protocol):
-    """One file, or one session of several files, opened to be read more than once."""
+    """One file, or one session of several files, opened to be read more than once.
+
+    One that has invocations alone, and no totals, inherits the rest.
+    """
 
     path: Path
     size_bytes: int
@@ -106,16 +113,17 @@ class Source(Protocol):
 
     def items(self) -> Iterator[Item | BadRecord]:
         """Rows of other tables."""
+        return iter(())
 
     def differences(self) -> list[str]:
         """How the file's own totals differ from its own records."""
+        return []
 
 
 class Importer(Protocol):
     """Reads one kind of history."""
 
     kind: Kind
-    title: str
 
     def discover(self, home: Path, here: Path) -> list[Path]:
         """Where there is such a history, of this user and in this folder."""

@@ -10,13 +10,12 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from session_buddy_skills.errors import ConflictError, InputError, UnknownInvocationError
-from session_buddy_skills.imports import ImportedInvocation
+from session_buddy_skills.imports import OF_CALLS
 from session_buddy_skills.models import (
     BatchRequest,
     CompleteRequest,
     Invocation,
     Outcome,
-    RecordRequest,
     TrackRequest,
 )
 from session_buddy_skills.requests import checked
@@ -283,8 +282,7 @@ async def test_an_export_can_be_recorded_again(service: Service) -> None:
     await complete(service, session_id="s", skill_name="pytest-run", completed=True)
     [row] = await all_invocations(service)
     # As an export has it: what is known of calls alone is there only where it is known.
-    of_calls = ImportedInvocation.model_fields.keys() - RecordRequest.model_fields.keys()
-    again = {name: getattr(row, name) for name in Invocation.__slots__ if name not in of_calls}
+    again = {name: getattr(row, name) for name in Invocation.__slots__ if name not in OF_CALLS}
     receipt = await record(service, again | {"completed": row.completed})
     assert receipt.unchanged == 1
 

@@ -15,38 +15,26 @@ from typing import Any
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.json_text import FaultError, parse
 from session_buddy_skills.importers.records import (
+    KEPT,
     Reading,
     differing,
     file_digest,
+    found_at,
+    require_file,
     total_bytes,
 )
 from session_buddy_skills.imports import (
     LEGACY_SESSION,
     BadRecord,
     ImportedInvocation,
-    Item,
     Kind,
     Options,
+    Source,
 )
 
 NOT_MEASURED_SECONDS = 0.01
 _PLACES = (".crackerjack/skill_metrics.json", ".session-buddy/skill_metrics.json")
-_KNOWN = {
-    "skill_name",
-    "invoked_at",
-    "session_id",
-    "workflow_path",
-    "workflow_phase",
-    "workflow_step_id",
-    "completed",
-    "duration_seconds",
-    "user_query",
-    "alternatives_considered",
-    "selection_rank",
-    "follow_up_actions",
-    "error_type",
-    "rating",
-}
+_KNOWN = {*KEPT, "invoked_at", "completed", "rating"}
 Record = dict[str, Any]
 
 
@@ -54,12 +42,10 @@ class JsonDocuments:
     """Reads them, each at once."""
 
     kind: Kind = "json"
-    title = "skill_metrics.json of crackerjack or session-buddy"
 
     def discover(self, home: Path, here: Path) -> list[Path]:
         """In this folder, and in the user's own."""
-        found = [folder / place for folder in (here, home) for place in _PLACES]
-        return [path for path in dict.fromkeys(found) if path.is_file()]
+        return found_at(_PLACES, home, here)
 
     def size_bytes(self, path: Path) -> int:
         """The file's own size."""
@@ -74,14 +60,14 @@ class JsonDocuments:
         yield Document(path, read_file(path), options)
 
 
-class Document:
+class Document(Source):
     """One document, in memory."""
 
     def __init__(self, path: Path, content: bytes, options: Options) -> None:
         self.path = path
         self.size_bytes = len(content)
         self.digest = file_digest(content)
-        self.noted: Counter[str] = Counter()
+        self.noted = Counter()
         self._options = options
         self._document = _document(path, content)
 
@@ -100,10 +86,6 @@ class Document:
             if unmeasured and record.get("duration_seconds") == NOT_MEASURED_SECONDS:
                 record = record | {"duration_seconds": None}
             yield reading.invocation(record, place, rating=record.get("rating"))
-
-    def items(self) -> Iterator[Item | BadRecord]:
-        """None."""
-        return iter(())
 
     def differences(self) -> list[str]:
         """How `skills` and `summary` differ from the records."""
@@ -168,8 +150,7 @@ def read_file(path: Path) -> bytes:
     Raises:
         InputError: it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} cannot be read: it is no file.")
+    require_file(path)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -11,8 +11,8 @@ from typing import Any
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.importers.json_text import FaultError, parse
-from session_buddy_skills.importers.records import differing, total_bytes
-from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+from session_buddy_skills.importers.records import differing, require_file, total_bytes
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Kind, Options, Source
 from session_buddy_skills.requests import checked
 
 _SUMMARY = b'{"summary": '
@@ -26,7 +26,6 @@ class OwnExports:
     """Reads them."""
 
     kind: Kind = "export"
-    title = "exports of session-buddy-skills"
 
     def discover(self, _home: Path, _here: Path) -> list[Path]:
         """None by itself: they are copies of what is in a database."""
@@ -41,20 +40,21 @@ class OwnExports:
         yield OwnExport(path)
 
 
-class OwnExport:
+class OwnExport(Source):
     """One export."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size_bytes = total_bytes([path])
         self.digest = ""
-        self.noted: Counter[str] = Counter()
+        self.noted = Counter()
         self._summary: dict[str, Any] = {}
         self._counted: Counter[str] = Counter()
         self._skills: set[str] = set()
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations, as they were stored."""
+        require_file(self.path)
         self._counted.clear()
         digest = hashlib.sha256()
         byte = 0
@@ -74,10 +74,6 @@ class OwnExport:
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror}.") from error
         self.digest = digest.hexdigest()
-
-    def items(self) -> Iterator[Item | BadRecord]:
-        """None."""
-        return iter(())
 
     def differences(self) -> list[str]:
         """How its summary differs from its records."""

@@ -19,7 +19,7 @@ from session_buddy_skills.requests import checked
 
 NAMESPACE = UUID("6b1d3a0e-2f4c-5f7e-9d51-0c6f2a7b8e94")
 """Of all ids that are made of records."""
-_KEPT = (
+KEPT = (
     "skill_name",
     "session_id",
     "user_query",
@@ -77,7 +77,7 @@ class Reading:
         self, record: Mapping[str, Any], place: str, **more: Any
     ) -> ImportedInvocation | BadRecord:
         """A record in the terms of crackerjack and session-buddy; `more` comes beside."""
-        fields = {name: value for name in _KEPT if (value := record.get(name)) not in _NOTHING}
+        fields = {name: value for name in KEPT if (value := record.get(name)) not in _NOTHING}
         try:
             time = _time(record.get("invoked_at"))
             completed = record.get("completed")
@@ -122,9 +122,25 @@ def outcome_of(completed: object, error_type: object) -> dict[str, Any]:
     return {"completed": completed}
 
 
+def found_at(places: Iterable[str], home: Path, here: Path) -> list[Path]:
+    """The files that there are at these places, in this folder and in the user's own."""
+    paths = [folder / place for folder in (here, home) for place in places]
+    return [path for path in dict.fromkeys(paths) if path.is_file()]
+
+
 def file_digest(content: bytes) -> str:
     """SHA-256, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def require_file(path: Path) -> None:
+    """Make sure that reading comes to an end: a pipe may have none.
+
+    Raises:
+        InputError: there is something else than a file.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} cannot be read: it is no file.")
 
 
 def total_bytes(paths: Iterable[Path]) -> int:

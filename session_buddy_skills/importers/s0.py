@@ -6,20 +6,17 @@ Its times are UTC to the second. A row without `completed_at` never ended.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.errors import InputError, shown
-from session_buddy_skills.importers.records import Reading, total_bytes
-from session_buddy_skills.importers.sqlite_files import SqliteFile
+from session_buddy_skills.importers.records import found_at, total_bytes
+from session_buddy_skills.importers.sqlite_files import SqliteSource, sqlite_file
 from session_buddy_skills.imports import (
-    LEGACY_SESSION,
     BadRecord,
     ImportedInvocation,
-    Item,
     Kind,
     Options,
 )
@@ -32,12 +29,10 @@ class S0Stores:
     """Reads them."""
 
     kind: Kind = "s0"
-    title = "crackerjack's folder skills.db"
 
     def discover(self, home: Path, here: Path) -> list[Path]:
         """In this folder, and in the user's own."""
-        found = [folder / place for folder in (here, home) for place in _PLACES]
-        return [path for path in dict.fromkeys(found) if path.is_file()]
+        return found_at(_PLACES, home, here)
 
     def size_bytes(self, path: Path) -> int:
         """The file's own size."""
@@ -49,35 +44,23 @@ class S0Stores:
         Raises:
             InputError: it is none of these.
         """
-        file = SqliteFile(_file(path))
-        try:
-            if "skill_invocations" not in file.tables:
-                raise InputError(
-                    f"{file.path} has no table skill_invocations; is it session-buddy?"
-                )
+        with sqlite_file(_file(path), "skill_invocations", otherwise="session-buddy") as file:
             yield S0Store(file, options)
-        finally:
-            file.close()
 
 
 def _file(path: Path) -> Path:
-    return path / "skills.db" if path.is_dir() else path
+    """The file in a folder skills.db, or in the folder that has that one."""
+    while path.is_dir():
+        path /= "skills.db"
+    return path
 
 
-class S0Store:
+class S0Store(SqliteSource):
     """One such file, open."""
-
-    def __init__(self, file: SqliteFile, options: Options) -> None:
-        self.path = file.path
-        self.size_bytes = file.size_bytes
-        self.digest = file.digest
-        self.noted: Counter[str] = Counter()
-        self._file = file
-        self._options = options
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations, by their ids."""
-        reading = Reading("s0", self._options, f"{LEGACY_SESSION}{self.digest[:12]}")
+        reading = self.reading("s0")
         for row in self._file.rows("s0_invocations", *_NEEDED):
             place = f"skill_invocations, id {row['id']}"
             try:
@@ -93,14 +76,6 @@ class S0Store:
             if not ended and not row["completed"] and not row["error_type"]:
                 record["completed"] = None
             yield reading.invocation(record, place, ended_at=ended or None)
-
-    def items(self) -> Iterator[Item | BadRecord]:
-        """None."""
-        return iter(())
-
-    def differences(self) -> list[str]:
-        """None; it has no totals."""
-        return []
 
 
 def utc_text(value: object, name: str) -> str:

@@ -13,12 +13,11 @@ from typing import Any
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.importers.json_documents import NO_TOTALS, totals
-from session_buddy_skills.importers.records import Reading, differing, total_bytes
+from session_buddy_skills.importers.records import Reading, differing, found_at, total_bytes
 from session_buddy_skills.importers.s0 import json_list
 from session_buddy_skills.importers.session_buddy_tables import items_of
-from session_buddy_skills.importers.sqlite_files import Row, SqliteFile
+from session_buddy_skills.importers.sqlite_files import Row, SqliteSource, sqlite_file
 from session_buddy_skills.imports import (
-    LEGACY_SESSION,
     BadRecord,
     ImportedInvocation,
     Item,
@@ -26,7 +25,7 @@ from session_buddy_skills.imports import (
     Options,
 )
 
-_PLACE = ".session-buddy/skills.db"
+_PLACES = (".session-buddy/skills.db",)
 _USE = ("session_id", "skill_name", "invoked_at")
 _NEEDED = ("id", "completed", *_USE)
 Use = tuple[Any, Any, Any]
@@ -36,12 +35,10 @@ class SessionBuddyStores:
     """Reads them."""
 
     kind: Kind = "session-buddy"
-    title = "session-buddy's skills.db"
 
     def discover(self, home: Path, here: Path) -> list[Path]:
         """In this folder, and in the user's own."""
-        found = dict.fromkeys(folder / _PLACE for folder in (here, home))
-        return [path for path in found if path.is_file()]
+        return found_at(_PLACES, home, here)
 
     def size_bytes(self, path: Path) -> int:
         """The file's own size."""
@@ -55,30 +52,17 @@ class SessionBuddyStores:
         """
         if path.is_dir():
             raise InputError(f"{path} is a folder, as crackerjack's is: import it as s0.")
-        file = SqliteFile(path)
-        try:
-            if "skill_invocation" not in file.tables:
-                raise InputError(f"{path} has no table skill_invocation; is it s0?")
+        with sqlite_file(path, "skill_invocation", otherwise="s0") as file:
             yield SessionBuddyStore(file, options)
-        finally:
-            file.close()
 
 
-class SessionBuddyStore:
+class SessionBuddyStore(SqliteSource):
     """One such file, open."""
-
-    def __init__(self, file: SqliteFile, options: Options) -> None:
-        self.path = file.path
-        self.size_bytes = file.size_bytes
-        self.digest = file.digest
-        self.noted: Counter[str] = Counter()
-        self._file = file
-        self._options = options
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations by their ids, and then what only its users' interactions tell of."""
         self.noted = Counter({f"files with schema V{self._version()}": 1})
-        reading = Reading("session-buddy", self._options, f"{LEGACY_SESSION}{self.digest[:12]}")
+        reading = self.reading("session-buddy")
         interactions = self._interactions()
         for row in self._file.rows("invocations", *_NEEDED):
             waiting = interactions.get(_use(row))

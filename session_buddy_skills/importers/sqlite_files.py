@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from session_buddy_skills.errors import InputError
+from session_buddy_skills.importers.records import Reading, require_file
+from session_buddy_skills.imports import LEGACY_SESSION, Kind, Options, Source
 from session_buddy_skills.storage.queries import read_queries
 
 _MAGIC = b"SQLite format 3\0"
@@ -44,6 +48,9 @@ class SqliteFile:
             self._check()
         except sqlite3.Error as error:
             raise InputError(f"{path} cannot be read as SQLite: {error}.") from error
+        except InputError:
+            self.close()
+            raise
 
     def rows(self, query: str, *needed: str) -> Iterator[Row]:
         """The rows of a query of `sql/`, some at a time; bytes where text is not UTF-8.
@@ -72,6 +79,38 @@ class SqliteFile:
             raise InputError(f"{self.path} is damaged: {what}.")
 
 
+@contextmanager
+def sqlite_file(path: Path, table: str, *, otherwise: Kind) -> Iterator[SqliteFile]:
+    """An open file with that table; one without is perhaps of the other kind.
+
+    Raises:
+        InputError: it is none.
+    """
+    file = SqliteFile(path)
+    try:
+        if table not in file.tables:
+            raise InputError(f"{path} has no table {table}; is it {otherwise}?")
+        yield file
+    finally:
+        file.close()
+
+
+class SqliteSource(Source):
+    """An open file as a source; which records it has is said below."""
+
+    def __init__(self, file: SqliteFile, options: Options) -> None:
+        self.path = file.path
+        self.size_bytes = file.size_bytes
+        self.digest = file.digest
+        self.noted = Counter()
+        self._file = file
+        self._options = options
+
+    def reading(self, kind: Kind) -> Reading:
+        """What turns its records into invocations, from the first on."""
+        return Reading(kind, self._options, f"{LEGACY_SESSION}{self.digest[:12]}")
+
+
 def _text(value: object) -> object:
     if not isinstance(value, bytes):
         return value
@@ -98,6 +137,7 @@ def _checked(path: Path) -> tuple[int, str]:
     digest = hashlib.sha256()
     size = 0
     header = b""
+    require_file(path)
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

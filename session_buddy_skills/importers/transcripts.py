@@ -26,7 +26,7 @@ from session_buddy_skills.importers.transcript_lines import KNOWN_TYPES, Line
 from session_buddy_skills.importers.transcript_sidechains import Sidechains
 from session_buddy_skills.importers.transcript_turns import Thread
 from session_buddy_skills.importers.transcript_uses import Use
-from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Kind, Options, Source
 from session_buddy_skills.requests import checked
 from session_buddy_skills.settings import NAME_CHARS, QUERY_CHARS, claude_folder
 
@@ -45,7 +45,6 @@ class Transcripts:
     """Reads them, session by session."""
 
     kind: Kind = "claude-code"
-    title = "Claude Code's transcripts"
 
     def discover(self, home: Path, here: Path) -> list[Path]:
         """The folder of all projects."""
@@ -54,6 +53,8 @@ class Transcripts:
 
     def size_bytes(self, path: Path) -> int:
         """Of all transcripts in the folder."""
+        if path.is_dir():
+            return total_bytes(path.rglob("*.jsonl"))
         return total_bytes(file for files in sessions_in(path).values() for file in files)
 
     def open(self, path: Path, options: Options) -> Iterator[Session]:
@@ -66,36 +67,38 @@ class Transcripts:
         if not sessions:
             raise InputError(f"{path} has no transcripts of Claude Code (*.jsonl).")
         for main, files in sessions.items():
-            yield Session(main, files, options)
+            session = Session(main, files, options)
+            if path.is_file() and not session.is_one:
+                raise InputError(f"{path} has no line of a transcript of Claude Code.")
+            yield session
 
 
-class Session:
+class Session(Source):
     """One session, with what it has of its subagents."""
 
     def __init__(self, path: Path, files: list[Path], options: Options) -> None:
         self.path = path
         self.size_bytes = total_bytes(files)
         self.digest = ""
-        self.noted: Counter[str] = Counter()
+        self.noted = Counter()
+        self._known = False
         self._files = files
         self._options = options
         self._read: list[ImportedInvocation | BadRecord] | None = None
         self._project: str | None = None
         self._bad: list[BadRecord] = []
 
+    @property
+    def is_one(self) -> bool:
+        """Whether it has a line of a known kind, or none that is whole."""
+        list(self.records())
+        return self._known or not (self.noted or self._bad)
+
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Every use of a skill or subagent in it, by the order of its lines."""
         if self._read is None:
             self._read = self._all()
         return iter(self._read)
-
-    def items(self) -> Iterator[Item | BadRecord]:
-        """None."""
-        return iter(())
-
-    def differences(self) -> list[str]:
-        """None; it has no totals."""
-        return []
 
     def _all(self) -> list[ImportedInvocation | BadRecord]:
         digest = hashlib.sha256()
@@ -170,13 +173,15 @@ class Session:
         try:
             line = json.loads(text)
         except (ValueError, RecursionError) as error:
-            place = f"{file.name}, line {number}"
-            self._bad.append(BadRecord(place, f"it is not JSON: {error}"))
+            at = f", from its character {error.pos} on" if hasattr(error, "pos") else ""
+            self._bad.append(BadRecord(f"{file.name}, line {number}", f"it is not JSON{at}"))
             return None
         if not isinstance(line, dict):
             self._bad.append(BadRecord(f"{file.name}, line {number}", "it must be an object"))
             return None
-        if (kind := str(line.get("type"))) not in KNOWN_TYPES:
+        if (kind := str(line.get("type"))) in KNOWN_TYPES:
+            self._known = True
+        else:
             self.noted[f"lines of a kind that is not known here: {shown(kind)}"] += 1
         if self._project is None and isinstance(cwd := line.get("cwd"), str):
             self._project = re.split(r"[/\\]", cwd.rstrip("/\\"))[-1] or None
