@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -488,3 +489,18 @@ async def test_validation_names_fields_and_goes_on_without_a_file_that_is_gone(
         f"{paths[0]} cannot be read: No such file or directory.", str(paths[1])]  # fmt: skip
     [example] = found.examples
     assert "duration_seconds is 3.0 in the source, 2.0 stored" in example
+
+
+async def test_a_database_is_read_while_its_owner_writes(service: Service, tmp_path: Path) -> None:
+    path = session_buddy_file(tmp_path / "skills.db", 3, [])
+    owner = sqlite3.connect(path, isolation_level=None)
+    owner.execute("PRAGMA journal_mode = WAL")
+    row = {"skill_name": "ruff", "session_id": "s", "completed": 1}
+    insert(path, "skill_invocation", row | {"invoked_at": "2026-03-01T10:00:00Z"})
+    owner.execute("BEGIN IMMEDIATE")
+    owner.execute("UPDATE skill_invocation SET skill_name = 'not yet'")
+    report = await run(service, "session-buddy", path)
+    owner.execute("COMMIT")
+    owner.close()
+    assert (report.added, report.refused) == (1, [])
+    assert [one.skill_name for one in await all_invocations(service)] == ["ruff"]

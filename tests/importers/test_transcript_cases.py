@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from session_buddy_skills.errors import InputError
 from session_buddy_skills.imports import ImportedInvocation
 from tests.importers.test_transcripts import SCENES, needs_scenes, read
 
@@ -209,3 +212,11 @@ def test_a_skill_with_a_context_of_its_own(tmp_path: Path) -> None:
     [killed] = read(tmp_path / "t")
     assert killed.invocation_id == whole.invocation_id
     assert killed.skill_name == "deep-audit"
+
+
+def test_a_file_without_a_line_of_a_transcript_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hooks.jsonl"
+    path.write_text('{"captured_at": "x"}\n')
+    with pytest.raises(InputError, match="has no line of a transcript of Claude Code"):
+        read(path)
+    assert len(told(tmp_path, asked("go"), called("t1", "Skill", {"skill": "lint"}))) == 1
