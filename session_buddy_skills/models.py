@@ -272,6 +272,21 @@ class Invocation:
         """The legacy boolean: whether the outcome is `completed`."""
         return self.outcome is Outcome.COMPLETED
 
+    @property
+    def tells_of_its_call(self) -> bool:
+        """Whether it has any of what only histories tell."""
+        told = (
+            self.arguments,
+            self.called_as,
+            self.called_by,
+            self.agent_id,
+            self.model,
+            self.input_tokens,
+            self.output_tokens,
+            self.end_inferred,
+        )
+        return any(value is not None for value in told)
+
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Invocation:
         """The stored row as an invocation."""

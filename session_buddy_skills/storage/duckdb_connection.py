@@ -86,7 +86,9 @@ class DuckDBConnection:
             list(rows), exclude={"__all__": {"user_query"}}, exclude_none=True
         )
         keys = [None if key is None else str(key) for key in query_ids]
-        self._queue("insert_invocations", {"rows": text.decode(), "query_ids": keys})
+        of_calls = any(row.tells_of_its_call for row in rows)
+        query = "insert_imported_invocations" if of_calls else "insert_invocations"
+        self._queue(query, {"rows": text.decode(), "query_ids": keys})
 
     async def insert_embeddings(
         self, text_ids: Sequence[UUID], model: str, vectors: NDArray[np.float32]

@@ -19,6 +19,7 @@ from session_buddy_skills.errors import (
     InputError,
     StorageError,
 )
+from session_buddy_skills.imports import OF_CALLS
 from session_buddy_skills.models import END_FIELDS, Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed
@@ -26,8 +27,8 @@ from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
 from session_buddy_skills.storage.retrying import write_among_others
 
 _ROWS = TypeAdapter(list[Invocation])
-_PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query"}
-"""The fields that are columns of the same name."""
+_PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query", *OF_CALLS}
+"""The fields that callers state and that are columns of the same name."""
 _END = {"invocation_id", "outcome", *END_FIELDS}
 
 Result = list[Written] | InputError
@@ -188,7 +189,7 @@ async def insert_rows(connection: Connection, rows: Sequence[Invocation]) -> Non
     ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
     await _insert_queries(connection, ids)
     query_ids = [ids[row.user_query] if row.user_query else None for row in rows]
-    if len(rows) == 1:
+    if len(rows) == 1 and not rows[0].tells_of_its_call:
         record = {name: getattr(rows[0], name) for name in _PLAIN}
         record |= {"user_hash": rows[0].user, "query_id": query_ids[0]}
         await connection.execute("insert_invocation", record)
