@@ -158,6 +158,7 @@ def test_a_database_that_a_server_holds_is_said(history: Path, tmp_path: Path) -
         server.stop()
     assert done.returncode == 75
     assert "is held by another process" in done.stderr
+    assert "its tool `import_metrics` imports as well" in done.stderr
 
 
 @pytest.mark.slow

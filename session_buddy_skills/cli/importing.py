@@ -11,7 +11,7 @@ from uuid import UUID
 
 import click
 
-from session_buddy_skills.errors import InputError
+from session_buddy_skills.errors import DatabaseHeldError, InputError
 
 if TYPE_CHECKING:
     from session_buddy_skills.imports import Kind, RefusedFile
@@ -165,4 +165,10 @@ def _run(
     if dry and settings.engine == "duckdb" and not settings.database_path.exists():
         with TemporaryDirectory() as folder:
             return anyio.run(run, Settings.load(data_dir=Path(folder), database=f"{folder}/empty"))
-    return anyio.run(run, settings)
+    try:
+        return anyio.run(run, settings)
+    except DatabaseHeldError as held:
+        raise DatabaseHeldError(
+            f"{str(held).rstrip('.')}. If that is its server, its tool `import_metrics` imports as "
+            "well."
+        ) from held
