@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from session_buddy_skills.analytics.bottlenecks import bottleneck_score, severity, slowness
+from session_buddy_skills.analytics.rates import wilson_interval
 from session_buddy_skills.models import Outcome
 from session_buddy_skills.rendering import heatmap_text, rate_text, seconds_text
 from session_buddy_skills.reports import rate, share
@@ -195,8 +196,8 @@ def _decided(row: Row) -> int:
 
 
 def _surest_first(row: Row) -> tuple[float, int, str, str]:
-    completed = rate(row["completed_count"], _decided(row))
-    low = completed.low if completed else -1.0
+    decided = _decided(row)
+    low = wilson_interval(row["completed_count"], decided)[0] if decided else -1.0
     return -low, -row["total_invocations"], row["skill_name"], row["workflow_phase"] or ""
 
 

@@ -53,7 +53,7 @@ class WorkflowReports:
             rows, anything = await read_rows(reader, "effectiveness_of_skills", of_phase)
             enough = [row for row in rows if row["total_invocations"] >= fewest]
             shown = (await to_thread.run_sync(findings.surest_first, enough))[: request.limit]
-            skills = findings.effectiveness(await _with_durations(reader, shown, part))
+            skills = findings.effectiveness(await _with_details(reader, shown, part))
             reason: NoAnswer = "below_threshold" if rows else "nothing_in_scope"
             return EffectivenessAnswer(
                 skills=skills,
@@ -87,7 +87,7 @@ class WorkflowReports:
             rows, anything = await read_rows(reader, skills, part | _EVERY_SKILL)
             shown, left_out = findings.most_used(rows, request.limit)
             if request.metric == "duration":
-                shown = await _with_durations(reader, shown, part)
+                shown = await _with_details(reader, shown, part)
             return shown, left_out, anything
 
         rows, left_out, anything = await self._store.read(work)
@@ -111,7 +111,7 @@ class WorkflowReports:
             return _Counted(
                 anything,
                 phases,
-                await _with_durations(reader, surest, part),
+                await _with_details(reader, surest, part),
                 await reader.rows("transitions", part),
                 sum(row["total_invocations"] for row in without_phase),
             )
@@ -149,15 +149,13 @@ def _findings(counted: _Counted) -> WorkflowFindings:
     )
 
 
-async def _with_durations(reader: InvocationReader, rows: Sequence[Row], part: Row) -> list[Row]:
-    """Rows of skills in phases with the percentiles of their durations in this part."""
+async def _with_details(reader: InvocationReader, rows: Sequence[Row], part: Row) -> list[Row]:
+    """Rows of skills in phases with what else is told of them in this part of the record."""
     pairs = [(row["skill_name"], row["workflow_phase"] or "") for row in rows]
     names = {"skill_names": [one for one, _ in pairs], "workflow_phases": [one for _, one in pairs]}
-    found = await reader.rows("durations_of_skills", part | names) if rows else []
-    durations = {(row["skill_name"], row["phase"]): row["p50_p95_seconds"] for row in found}
-    return [
-        row | {"p50_p95_seconds": durations[pair]} for row, pair in zip(rows, pairs, strict=True)
-    ]
+    found = await reader.rows("details_of_skills", part | names) if rows else []
+    details = {(row["skill_name"], row["phase"]): row for row in found}
+    return [details[pair] | row for row, pair in zip(rows, pairs, strict=True)]
 
 
 async def rows_of(store: InvocationStore, query: str, parameters: Row) -> tuple[list[Row], bool]:

@@ -1,16 +1,13 @@
 -- name: effectiveness_of_skills
--- Counts and durations per skill and phase; rates and intervals are judged in Python. What is in none
--- of the counts is unknown. Sums take less time than filtered counts.
+-- Counts per skill and phase that rates are made of; rates and intervals are judged in Python. Sums
+-- take less time than filtered counts.
 SELECT
     skill_name,
     workflow_phase,
     count(*) AS total_invocations,
     CAST(sum(CAST(outcome = 'completed' AS INTEGER)) AS BIGINT) AS completed_count,
     CAST(sum(CAST(outcome = 'failed' AS INTEGER)) AS BIGINT) AS failed_count,
-    CAST(sum(CAST(outcome = 'abandoned' AS INTEGER)) AS BIGINT) AS abandoned_count,
-    CAST(sum(CAST(outcome = 'pending' AS INTEGER)) AS BIGINT) AS pending_count,
-    count(duration_seconds) AS timed_invocations,
-    sum(duration_seconds) AS total_duration_seconds
+    CAST(sum(CAST(outcome = 'abandoned' AS INTEGER)) AS BIGINT) AS abandoned_count
 FROM skill_invocation
 WHERE
     (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
@@ -20,9 +17,10 @@ WHERE
     AND (CAST($workflow_phase AS TEXT) IS NULL OR workflow_phase = $workflow_phase)
 GROUP BY skill_name, workflow_phase;
 
--- name: durations_of_skills
--- Of pairs of a skill and a phase, as two lists of equal length, with '' for no phase. Apart from the
--- counts, since among thousands of pairs percentiles take twice their time, and few are shown.
+-- name: details_of_skills
+-- What else is told of pairs of a skill and a phase, given as two lists of equal length, with '' for
+-- no phase. Apart from the counts, since few of thousands of pairs are shown, and their percentiles
+-- alone would take twice the time of the counts.
 WITH pairs AS MATERIALIZED (
     SELECT
         unnest(CAST($skill_names AS TEXT[])) AS skill_name,
@@ -32,6 +30,9 @@ WITH pairs AS MATERIALIZED (
 SELECT
     pairs.skill_name,
     pairs.phase,
+    CAST(sum(CAST(outcome = 'pending' AS INTEGER)) AS BIGINT) AS pending_count,
+    count(duration_seconds) AS timed_invocations,
+    sum(duration_seconds) AS total_duration_seconds,
     percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY duration_seconds) AS p50_p95_seconds
 FROM skill_invocation
 INNER JOIN
@@ -47,7 +48,7 @@ WHERE
 GROUP BY pairs.skill_name, pairs.phase;
 
 -- name: phases
--- The same per phase, of invocations that have one.
+-- All of it per phase, of invocations that have one. What is in none of the counts is unknown.
 SELECT
     workflow_phase,
     coalesce(
