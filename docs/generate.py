@@ -89,13 +89,14 @@ EXIT_CODES = """
 | 0 | done, or stopped by SIGTERM or SIGINT |
 | 2 | the command line is wrong |
 | 65 | an option is not valid, or the database is not one of a schema known here |
-| 65 | `db check` found faults |
+| 65 | `db check` found faults, `import --validate` found a difference, or `import` refused a file |
 | 69 | the server cannot listen on the address, or PostgreSQL cannot be reached |
 | 70 | anything else |
 | 74 | the database cannot be read or written, or the disk is full |
 | 75 | another process holds the database, or a lock in it |
 | 77 | the database may not be opened for writing, or lets nobody in by that name |
 | 78 | a variable, or the option in its place, is wrong |
+| 130 | `import` was interrupted; the same command goes on |
 """
 
 

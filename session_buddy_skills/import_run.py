@@ -15,16 +15,8 @@ from anyio import to_thread
 from uuid_utils.compat import uuid7
 
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.imports import (
-    BadRecord,
-    FileReport,
-    ImportedInvocation,
-    ImportReport,
-    Item,
-    Ordered,
-    RefusedFile,
-    Source,
-)
+from session_buddy_skills.import_reports import FileReport, ImportReport, RefusedFile
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Ordered, Source
 from session_buddy_skills.intake import Intake
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Row
@@ -47,7 +39,7 @@ class Progress:
         """It begins, with so many bytes to read."""
 
     async def at(self, done_bytes: int, records: int) -> None:
-        """So many bytes are done, with so many records in them."""
+        """So many bytes are done, and so many records were read, of files not yet done as well."""
 
 
 @dataclass(slots=True)
@@ -114,6 +106,7 @@ class Run:
         self._order = order
         self._run_id = uuid7()
         self._tally = _Tally()
+        self._examined = 0
 
     async def take_all(self, path: Path, sources: Iterator[Source]) -> None:
         """Import each source; one that cannot be read holds up no other."""
@@ -139,7 +132,7 @@ class Run:
         else:
             await self._keep(source, read)
         tally.done_bytes += source.size_bytes
-        await self.progress.at(tally.done_bytes, tally.records)
+        await self.progress.at(tally.done_bytes, self._examined)
 
     async def end(self) -> None:
         """Note that the run is whole."""
@@ -174,8 +167,10 @@ class Run:
         """Read all of a file; nothing is written."""
         read = _Read()
         records = itertools.chain(source.records(), source.items())
+        before = self._examined
         while await to_thread.run_sync(self._examine_some, records, read):
-            pass
+            self._examined = before + read.count
+            await self.progress.at(self._tally.done_bytes, self._examined)
         return read
 
     def _examine_some(
@@ -215,7 +210,7 @@ class Run:
             kept.differing += some.differing
             done += len(chunk)
             share = source.size_bytes * done // max(count, 1)
-            await self.progress.at(tally.done_bytes + share, tally.records)
+            await self.progress.at(tally.done_bytes + share, self._examined)
         items = await self._keep_items(source)
         tally.noted += source.noted
         if kept.differing:

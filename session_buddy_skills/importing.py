@@ -12,18 +12,15 @@ from anyio import to_thread
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.exporting import inside
+from session_buddy_skills.import_reports import ImportReport, ImportRun, Undone, Validation
 from session_buddy_skills.import_run import RECORDS_AT_ONCE, Progress, Run, chunk_of
 from session_buddy_skills.imports import (
     ImportedInvocation,
     Importer,
-    ImportReport,
     ImportRequest,
-    ImportRun,
     Kind,
     Options,
     Ordered,
-    Undone,
-    Validation,
     full_names,
 )
 from session_buddy_skills.intake import Intake
@@ -71,7 +68,7 @@ class Importing:
             InputError: the path is not one that may be read, or nothing of it could be taken.
         """
         path = inside(Path(request.path), self._folders)
-        order = checked(Ordered, kind=request.kind, paths=[path], dry_run=request.dry_run)
+        order = checked(Ordered, paths=[path], **request.model_dump(exclude={"path"}))
         report = await self.run(importer, order, progress)
         if report.refused and not report.files:
             raise InputError(report.refused[0].sentence)
@@ -85,7 +82,12 @@ class Importing:
             for row in rows
         ]
 
-    async def validate(self, run_id: UUID, importers: Mapping[Kind, Importer]) -> Validation:
+    async def validate(
+        self,
+        run_id: UUID,
+        importers: Mapping[Kind, Importer],
+        progress: Progress | None = None,
+    ) -> Validation:
         """Hold the source of a run against what is stored of it, field by field.
 
         Raises:
@@ -97,6 +99,8 @@ class Importing:
         comparing = Comparing(stored, sums)
         full = full_names(await self._store.names_in_catalog())
         options = Options(zone, row["session_id"], full)
+        progress, done = progress or Progress(), 0
+        await progress.begin(sum(file["size_bytes"] for file in files))
         for file in files:
             try:
                 opened = importers[row["kind"]].open(Path(file["path"]), options)
@@ -105,9 +109,12 @@ class Importing:
                     while chunk := await to_thread.run_sync(chunk_of, records):
                         good = [one for one in chunk if isinstance(one, ImportedInvocation)]
                         comparing.see(map(self._intake.whole, good))
+                        await progress.at(done, comparing.records)
                     comparing.file(source, file["digest"])
             except InputError as error:
                 comparing.cannot_read(str(error))
+            done += file["size_bytes"]
+            await progress.at(done, comparing.records)
         return comparing.result(run_id, await self._store.stored(list(comparing.odd)))
 
     async def _stored(self, run_id: UUID) -> tuple[dict[UUID, bytes], Sums]:

@@ -12,7 +12,8 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from session_buddy_skills.errors import shown
-from session_buddy_skills.imports import LEGACY_SESSION, Compared, Source, Validation
+from session_buddy_skills.import_reports import Compared, Validation
+from session_buddy_skills.imports import LEGACY_SESSION, Source
 from session_buddy_skills.models import Invocation
 
 EXAMPLES_TOLD = 10
@@ -69,6 +70,11 @@ class Comparing:
         self._changed: list[str] = []
         self._differences: list[str] = []
 
+    @property
+    def records(self) -> int:
+        """How many records of the source were seen."""
+        return len(self._seen)
+
     def see(self, invocations: Iterable[Invocation]) -> None:
         """Compare some; of one that is in several files, the first counts."""
         for one in invocations:
@@ -102,7 +108,7 @@ class Comparing:
         names = sorted(ours.keys() | theirs.keys())
         return Validation(
             run_id=run_id,
-            records=len(self._seen),
+            records=self.records,
             equal=self._equal,
             missing=self._missing,
             surplus=len(self._stored.keys() - self._seen),

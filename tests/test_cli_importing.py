@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import get_args
+from uuid import UUID
 
 import pytest
 
+from session_buddy_skills.cli.importing import KINDS
+from session_buddy_skills.imports import Kind
 from tests.conftest import COMMAND, ROOT, environment, run_command, start_server
 from tests.histories import json_file, s0_file
 
@@ -135,6 +142,8 @@ def test_another_zone_changes_nothing_and_says_so(history: Path, tmp_path: Path)
     [
         ([], 2, "name a SOURCE, or one of --discover, --list, --undo and --validate"),
         (["json", "--list"], 2, "name a SOURCE, or one of"),
+        (["--list", "--dry-run"], 2, "--dry-run goes with what is imported: SOURCE or --discover"),
+        (["--undo", str(UUID(int=1)), "--session-id", "s"], 2, "--session-id goes with what is"),
         (["json", "/no/such/file"], 65, "/no/such/file cannot be read: No such file or directory."),
         (["json", "x", "--timezone", "Mars"], 65,
          'timezone must be a time zone like Europe/Berlin, not "Mars".'),
@@ -148,6 +157,34 @@ def test_bad_input_is_said(tmp_path: Path, arguments: list[str], code: int, sent
     assert done.returncode == code
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_every_kind_can_be_named() -> None:
+    assert get_args(Kind) == KINDS
+
+
+def test_a_terminal_shows_how_far_it_is(history: Path, tmp_path: Path) -> None:
+    terminal, other_end = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "import", "json", str(history)],
+        env=environment(tmp_path / "data") | {"TERM": "xterm", "COLUMNS": "100"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=other_end,
+    ) as process:
+        os.close(other_end)
+        shown = b""
+        # Linux answers EIO once nobody holds the other end.
+        with contextlib.suppress(OSError):
+            while some := os.read(terminal, 65_536):
+                shown += some
+    os.close(terminal)
+    assert process.returncode == 0
+    size = history.stat().st_size
+    assert f"0/{size} bytes".encode() in shown
+    assert f"{size}/{size} bytes".encode() in shown
+    assert re.search(rb"[1-9][\d,]* invocations/s", shown)
+    assert b"0:00:00" in shown
 
 
 def test_a_database_that_a_server_holds_is_said(history: Path, tmp_path: Path) -> None:

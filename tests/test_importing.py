@@ -17,9 +17,10 @@ from fastmcp.exceptions import ToolError
 from session_buddy_skills.app import build_app
 from session_buddy_skills.catalog import RegisterRequest
 from session_buddy_skills.errors import InputError
+from session_buddy_skills.import_reports import ImportReport
 from session_buddy_skills.import_run import RECORDS_AT_ONCE, Progress
 from session_buddy_skills.importers.kinds import BY_KIND
-from session_buddy_skills.imports import ImportReport, Ordered
+from session_buddy_skills.imports import Ordered
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
@@ -203,8 +204,8 @@ async def test_interrupted_it_leaves_whole_transactions_and_goes_on(
     order = checked(Ordered, kind="json", paths=[path])
 
     class Stopping(Progress):
-        async def at(self, _done_bytes: int, records: int) -> None:
-            if records >= RECORDS_AT_ONCE:
+        async def at(self, done_bytes: int, _records: int) -> None:
+            if done_bytes:
                 scope.cancel()
 
     with anyio.CancelScope() as scope:
@@ -378,6 +379,11 @@ async def test_the_tool_imports_and_tells_how_far_it_is(settings: Settings, tmp_
             f"{folder / 'bad.json'} was refused: invocations[0]: invoked_at must be an ISO 8601 "
             "time like 2026-01-31T09:30:00, not null (and 1 more records)."
         )
+        rest = {"path": "bad.json", "skip_invalid": True, "session_id": "old", "dry_run": True}
+        left = await client.call_tool("import_metrics", asked | rest | {"timezone": "Asia/Tokyo"})
+        assert left.structured_content is not None
+        assert left.structured_content["skipped"] == 2
+        assert left.structured_content["timezone"] == "Asia/Tokyo"
     size = (folder / "a.json").stat().st_size
     assert told[0] == (0, size)
     assert told[-1][0] <= size

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from session_buddy_skills.import_run import Progress
-from session_buddy_skills.imports import (
+from session_buddy_skills.import_reports import (
     FileReport,
     ImportReport,
     ImportRun,
@@ -20,6 +19,7 @@ from session_buddy_skills.imports import (
     Undone,
     Validation,
 )
+from session_buddy_skills.import_run import Progress
 from session_buddy_skills.rendering import table
 from session_buddy_skills.settings import NAME_CHARS
 from session_buddy_skills.terminal import time_text

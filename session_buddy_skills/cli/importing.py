@@ -14,7 +14,8 @@ import click
 from session_buddy_skills.errors import DatabaseHeldError, InputError
 
 if TYPE_CHECKING:
-    from session_buddy_skills.imports import Kind, RefusedFile
+    from session_buddy_skills.import_reports import RefusedFile, Validation
+    from session_buddy_skills.imports import Kind
     from session_buddy_skills.service import Service
 
 T = TypeVar("T")
@@ -68,6 +69,9 @@ def import_(
         raise click.UsageError(
             "name a SOURCE, or one of --discover, --list, --undo and --validate."
         )
+    if (list_ or undo or validate) and (idle := [name for name, value in how.items() if value]):
+        option = idle[0].replace("_", "-")
+        raise click.UsageError(f"--{option} goes with what is imported: SOURCE or --discover.")
     from session_buddy_skills.cli.import_texts import runs_text, undone_text
 
     if list_:
@@ -81,10 +85,14 @@ def import_(
 
 
 def _validate(options: dict[str, object], run_id: UUID) -> None:
-    from session_buddy_skills.cli.import_texts import validation_text
+    from session_buddy_skills.cli.import_texts import Bar, validation_text
     from session_buddy_skills.importers.kinds import BY_KIND
 
-    found = _run(options, lambda service: service.imports.validate(run_id, BY_KIND))
+    async def work(service: Service) -> Validation:
+        with Bar() as bar:
+            return await service.imports.validate(run_id, BY_KIND, bar)
+
+    found = _run(options, work)
     click.echo(validation_text(found))
     if not found.holds:
         raise InputError(f"the import {run_id} is not what its source has.")

@@ -14,12 +14,7 @@ from typing import Any
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.importers.records import found_at, total_bytes
 from session_buddy_skills.importers.sqlite_files import SqliteSource, sqlite_file
-from session_buddy_skills.imports import (
-    BadRecord,
-    ImportedInvocation,
-    Kind,
-    Options,
-)
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Kind, Options
 
 _NEEDED = ("id", "skill_name", "completed", "error_type", "created_at", "completed_at")
 _PLACES = (".session-buddy/skills.db/skills.db", ".crackerjack/skills.db/skills.db")

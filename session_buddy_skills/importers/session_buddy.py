@@ -17,13 +17,7 @@ from session_buddy_skills.importers.records import Reading, differing, found_at,
 from session_buddy_skills.importers.s0 import json_list
 from session_buddy_skills.importers.session_buddy_tables import items_of
 from session_buddy_skills.importers.sqlite_files import Row, SqliteSource, sqlite_file
-from session_buddy_skills.imports import (
-    BadRecord,
-    ImportedInvocation,
-    Item,
-    Kind,
-    Options,
-)
+from session_buddy_skills.imports import BadRecord, ImportedInvocation, Item, Kind, Options
 
 _PLACES = (".session-buddy/skills.db",)
 _USE = ("session_id", "skill_name", "invoked_at")

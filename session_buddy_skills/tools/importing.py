@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from fastmcp.server.dependencies import get_context
 
+from session_buddy_skills.import_reports import ImportReport
 from session_buddy_skills.import_run import Progress
-from session_buddy_skills.imports import Importer, ImportReport, ImportRequest, Kind
+from session_buddy_skills.imports import Importer, ImportRequest, Kind
 from session_buddy_skills.service import Service
 from session_buddy_skills.tools.service_tool import ServiceTool, service_tool
 

@@ -94,7 +94,7 @@ GROUP BY
 ORDER BY run.started_at DESC, run.run_id;
 
 -- name: import_files
-SELECT run_id, path, digest
+SELECT run_id, path, digest, size_bytes
 FROM skill_import_file
 WHERE CAST($run_id AS UUID) IS NULL OR run_id = $run_id
 ORDER BY path COLLATE "C";
