@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 
 from session_buddy_skills.fields import OptionalName
 from session_buddy_skills.requests import Question
@@ -14,6 +14,7 @@ from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, Shown
 
 LONGEST_HOURS = 366 * 24
 WholeHours = Annotated[int, Field(strict=True, ge=1, le=LONGEST_HOURS)]
+Threshold = Annotated[int, Field(strict=True, ge=1, le=36_525)]
 WindowHours = Annotated[float, Field(strict=True, gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
 
 
@@ -106,3 +107,27 @@ class SessionsAnswer(BaseModel):
 
     sessions: list[SessionActivity]
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class SkillHealthRequest(Question):
+    """A question about skills that are no longer used."""
+
+    threshold_days: Threshold = Field(
+        default=90, description="Days without a use from which a skill is stale."
+    )
+
+
+class SkillFreshness(BaseModel):
+    """Whether one skill is in use."""
+
+    skill_name: str
+    status: Literal["fresh", "stale", "unused"] = Field(
+        description="stale: last used threshold_days ago or longer; unused: known, and never used."
+    )
+    total_invocations: int
+    last_invoked: datetime | None
+    days_since_use: float | None
+
+
+class SkillHealth(RootModel[list[SkillFreshness]]):
+    """Every known skill, least lately used first; a list, as crackerjack reads it."""

@@ -14,6 +14,9 @@ from session_buddy_skills.activity import (
     SessionActivity,
     SessionsAnswer,
     SessionsRequest,
+    SkillFreshness,
+    SkillHealth,
+    SkillHealthRequest,
     SkillNow,
 )
 from session_buddy_skills.reports import rate
@@ -86,6 +89,14 @@ class ActivityReports:
         reason = why_empty(sessions, anything, "nothing_in_scope")
         return SessionsAnswer(sessions=sessions, reason=reason)
 
+    async def skill_health(
+        self, request: SkillHealthRequest, now: datetime | None = None
+    ) -> SkillHealth:
+        """Which skills are no longer used."""
+        present = now or datetime.now(UTC)
+        rows = await self._store.read(lambda reader: reader.rows("last_uses", {}))
+        return SkillHealth([_freshness(row, present, request.threshold_days) for row in rows])
+
 
 def _hour(hour: datetime, skill_name: str | None, row: Row | None) -> Hour:
     counts = row or {"completed_count": 0, "decided_count": 0}
@@ -97,6 +108,17 @@ def _hour(hour: datetime, skill_name: str | None, row: Row | None) -> Hour:
         completion_rate=rate(counts["completed_count"], counts["decided_count"]),
         avg_duration_seconds=_mean(row) if row else None,
         unique_sessions=row["unique_sessions"] if row else 0,
+    )
+
+
+def _freshness(row: Row, now: datetime, threshold_days: int) -> SkillFreshness:
+    if row["last_invoked"] is None:
+        return SkillFreshness(status="unused", days_since_use=None, **row)
+    since = now - row["last_invoked"]
+    return SkillFreshness(
+        status="stale" if since >= timedelta(days=threshold_days) else "fresh",
+        days_since_use=round(max(since, timedelta()) / timedelta(days=1), 2),
+        **row,
     )
 
 

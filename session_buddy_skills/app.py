@@ -16,6 +16,7 @@ from session_buddy_skills.settings import Settings
 from session_buddy_skills.tools.ab_testing import AB_TESTING_TOOLS
 from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS
+from session_buddy_skills.tools.crackerjack import CRACKERJACK_TOOLS
 from session_buddy_skills.tools.importing import importing_tools
 from session_buddy_skills.tools.reading import READING_TOOLS
 from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
@@ -37,6 +38,7 @@ TOOLS = (
     *CATALOG_TOOLS,
     *RECOMMENDING_TOOLS,
     *importing_tools(BY_KIND),
+    *CRACKERJACK_TOOLS,
 )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from session_buddy_skills.git_metrics import GitMetricsRequest
 from session_buddy_skills.models import (
     BatchRequest,
     CompleteRequest,
@@ -20,6 +21,7 @@ from session_buddy_skills.models import (
 )
 from session_buddy_skills.requests import Request
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.database import Row
 from session_buddy_skills.storage.ledger import End, Put, end_times
 from session_buddy_skills.storage.user_key import UserHasher, load_user_key
 
@@ -46,6 +48,17 @@ class Intake:
             stated=self._stated(request, request.resolved_outcome),
             received_at=datetime.now(UTC),
         )
+
+    def git_metrics(self, request: GitMetricsRequest) -> Row | None:
+        """A row of git metrics; None where nothing was measured."""
+        measured = request.metrics.model_dump()
+        if all(value is None for value in measured.values()):
+            return None
+        return measured | {
+            "metrics_id": request.metrics_id or uuid7(),
+            "session_id": request.session_id,
+            "recorded_at": datetime.now(UTC),
+        }
 
     def batch(self, request: BatchRequest, shown: Shown) -> tuple[Put, ...]:
         """Whole invocations; `shown` has what their recommendations showed."""

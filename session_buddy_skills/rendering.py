@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from session_buddy_skills.git_metrics import MeanGitMetrics
 from session_buddy_skills.results import Rate
 from session_buddy_skills.workflow import (
     BestSkill,
@@ -115,7 +116,30 @@ def workflow_markdown(findings: WorkflowFindings) -> str:
         "## The surest skill of each phase",
         _best(findings.best_skills),
     ]
+    if findings.git is not None:
+        parts += ["## Work with git", _git(findings.git)]
     return "\n\n".join(parts) + "\n"
+
+
+def _git(git: MeanGitMetrics) -> str:
+    told = {
+        "commits per hour": _number(git.commit_velocity),
+        "branches": _number(git.branch_count),
+        "merges without conflicts": _share(git.merge_success_rate),
+        "commits in conventional form": _share(git.conventional_compliance),
+        "workflow efficiency (0 to 100)": _number(git.workflow_efficiency),
+    }
+    sessions = "one session" if git.sessions == 1 else f"{git.sessions:,} sessions"
+    heading = f"Means over {sessions} that told of it, of what each told last."
+    return f"{heading}\n\n{table(['measure', 'mean'], [list(one) for one in told.items()])}"
+
+
+def _number(value: float | None) -> str:
+    return NOT_KNOWN if value is None else f"{value:,.1f}"
+
+
+def _share(value: float | None) -> str:
+    return NOT_KNOWN if value is None else percent(value)
 
 
 def _invocations(findings: WorkflowFindings) -> str:

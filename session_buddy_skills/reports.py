@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from session_buddy_skills.analytics.rates import wilson_interval
+from session_buddy_skills.git_metrics import SessionGitMetrics
 from session_buddy_skills.models import Invocation
 from session_buddy_skills.results import (
     Duration,
@@ -34,12 +35,18 @@ def receipt(stored: Invocation, *, changed: bool) -> Receipt:
     )
 
 
-def session_report(session_id: str, skills: Sequence[Row]) -> SessionSummary:
-    """A session's summary from one row per skill, most used first."""
+def session_report(
+    session_id: str, skills: Sequence[Row], git: Row | None = None
+) -> SessionSummary:
+    """A session's summary from one row per skill, most used first, and its git metrics."""
     if not skills:
-        return SessionSummary(session_id=session_id, reason="no_such_session")
+        reason = None if git else "no_such_session"
+        return SessionSummary.model_validate(
+            {"session_id": session_id, "git": git, "reason": reason}
+        )
     return SessionSummary(
         session_id=session_id,
+        git=SessionGitMetrics(**git) if git else None,
         **{name: sum(row[name] for row in skills) for name in _COUNTS},
         total_skills_used=len(skills),
         total_duration_seconds=sum(row["total_duration_seconds"] for row in skills),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from session_buddy_skills.git_metrics import SessionGitMetrics
 from session_buddy_skills.models import Outcome
 
 Mode = Literal["semantic", "static", "lexical"]
@@ -72,6 +73,9 @@ class SessionSummary(OutcomeCounts):
     )
     first_invoked: datetime | None = None
     last_invoked: datetime | None = None
+    git: SessionGitMetrics | None = Field(
+        default=None, description="What was measured last of its work with git, if anything."
+    )
     reason: Literal["no_such_session"] | None = Field(
         default=None, description="Why there is nothing to tell."
     )

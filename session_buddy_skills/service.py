@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
@@ -24,6 +24,7 @@ from session_buddy_skills.catalog import (
 )
 from session_buddy_skills.errors import SettingsError, StorageError
 from session_buddy_skills.exporting import export_to_file, target_file
+from session_buddy_skills.git_metrics import GitMetricsReceipt, GitMetricsRequest
 from session_buddy_skills.importing import Importing
 from session_buddy_skills.intake import Intake, Shown
 from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
@@ -149,8 +150,15 @@ class Service:
 
     async def session_summary(self, session_id: str) -> SessionSummary:
         """What one session did; with a `reason` if nothing is known of it."""
-        rows = await self._store.read(lambda reader: reader.skills_of_session(session_id))
-        return session_report(session_id, rows)
+        rows, git = await self._store.read(lambda reader: reader.session(session_id))
+        return session_report(session_id, rows, git)
+
+    async def record_git_metrics(self, request: GitMetricsRequest) -> GitMetricsReceipt:
+        """Keep what was measured of a session's work with git."""
+        if row := self._intake.git_metrics(request):
+            await self._store.record_git_metrics(row)
+        reason: Literal["nothing_measured"] | None = None if row else "nothing_measured"
+        return GitMetricsReceipt(session_id=request.session_id, reason=reason)
 
     async def skill_metrics(self, skill_name: str | None = None) -> SkillMetricsAnswer:
         """Metrics of one skill or of all, most used first; with a `reason` if there are none."""

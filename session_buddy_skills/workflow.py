@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Instant, OptionalName
+from session_buddy_skills.git_metrics import MeanGitMetrics
 from session_buddy_skills.requests import Question
 from session_buddy_skills.results import Duration, Rate
 from session_buddy_skills.taxonomy import Stage
@@ -262,6 +263,9 @@ class WorkflowFindings(BaseModel):
     self_loops: list[SelfLoop]
     best_skills: list[BestSkill] = Field(
         description="Per phase; none where no skill has completed a run."
+    )
+    git: MeanGitMetrics | None = Field(
+        default=None, description="How work with git went; null where nobody told of it."
     )
 
 

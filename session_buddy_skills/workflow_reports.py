@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from anyio import to_thread
 
 from session_buddy_skills import findings
+from session_buddy_skills.git_metrics import MeanGitMetrics
 from session_buddy_skills.rendering import workflow_markdown
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.workflow import (
@@ -114,6 +115,7 @@ class WorkflowReports:
                 await _with_details(reader, surest, part),
                 await reader.rows("transitions", part),
                 sum(row["total_invocations"] for row in without_phase),
+                (await reader.rows("git_metrics_of_sessions", part))[0],
             )
 
         counted = await self._store.read(work)
@@ -134,6 +136,7 @@ class _Counted:
     surest: Sequence[Row] = ()
     pairs: Sequence[Row] = ()
     without_phase: int = 0
+    git: Row = field(default_factory=lambda: {"sessions": 0})
 
 
 def _findings(counted: _Counted) -> WorkflowFindings:
@@ -146,6 +149,7 @@ def _findings(counted: _Counted) -> WorkflowFindings:
         transitions=transitions,
         self_loops=self_loops,
         best_skills=findings.best_skills(counted.surest),
+        git=MeanGitMetrics(**counted.git) if counted.git["sessions"] else None,
     )
 
 

@@ -28,6 +28,7 @@ LEVELS = {
     "ab_tests": 0,
     "taxonomy": 0,
     "clusters": 0,
+    "git_metrics": 0,
     "import_reports": 0,
     "imports": 0,
     "rendering": 1,

@@ -49,10 +49,10 @@ def test_migrate_makes_a_database_and_status_tells_of_it(tmp_path: Path) -> None
         f"session-buddy-skills: there is no database at {path}; "
         "`db migrate` with the same options makes one.\n",
     )
-    assert run_command(tmp_path, "db", "migrate").stdout == "schema version 11\n"
+    assert run_command(tmp_path, "db", "migrate").stdout == "schema version 12\n"
     status = run_command(tmp_path, "db", "status").stdout.splitlines()
     assert status[0].startswith(f"database  {path} (duckdb, ")
-    assert status[1:] == ["schema    version 11 of 11", "holds     0 invocations"]
+    assert status[1:] == ["schema    version 12 of 12", "holds     0 invocations"]
 
 
 def test_rollback_copies_and_goes_back(recorded: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, command: list[str]) 
         )
         assert [file.name for file in folder.iterdir()] == ["ballast"]
         (folder / "ballast").unlink()
-        assert run_command(folder, "db", "migrate").stdout == "schema version 11\n"
+        assert run_command(folder, "db", "migrate").stdout == "schema version 12\n"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed, GroupCommit
 from session_buddy_skills.storage.ledger import Write, Written
-from session_buddy_skills.storage.retrying import read
+from session_buddy_skills.storage.retrying import read, write_repeatably
 from session_buddy_skills.storage.writing import commit_group
 
 T = TypeVar("T")
@@ -52,6 +52,14 @@ class InvocationStore:
         """
         return await self.writer.submit(write, len(write) if isinstance(write, tuple) else 1)
 
+    async def record_git_metrics(self, row: Row) -> None:
+        """Keep what was measured of a session; the same row twice is kept once."""
+
+        async def work(connection: Connection) -> None:
+            await connection.execute("insert_git_metrics", row)
+
+        await write_repeatably(self.database, work)
+
     async def close(self) -> None:
         """Write what is waiting, then let go of the database."""
         await self.writer.close()
@@ -73,9 +81,12 @@ class InvocationReader:
         [row] = await self._connection.fetch("count_invocations")
         return row
 
-    async def skills_of_session(self, session_id: str) -> list[Row]:
-        """One row per skill that the session used, most used first."""
-        return await self._connection.fetch("skills_of_session", {"session_id": session_id})
+    async def session(self, session_id: str) -> tuple[list[Row], Row | None]:
+        """One row per skill that the session used, most used first; its newest git metrics."""
+        named = {"session_id": session_id}
+        skills = await self._connection.fetch("skills_of_session", named)
+        git = await self._connection.fetch("git_metrics_of_session", named)
+        return skills, git[0] if git else None
 
     async def metrics(self, skill_name: str | None) -> list[Row]:
         """One row per skill, most used first; of one skill if named."""

@@ -45,8 +45,11 @@ class ServiceTool(Tool):
             logger.error("%s failed: %s", self.name, error)
             raise ToolError(str(error), log_level=logging.DEBUG) from error
         text = result.model_dump_json()
+        answer = from_json(text)
         return ToolResult(
-            content=[TextContent(type="text", text=text)], structured_content=from_json(text)
+            content=[TextContent(type="text", text=text)],
+            # MCP takes objects alone here.
+            structured_content={"result": answer} if isinstance(answer, list) else answer,
         )
 
 
@@ -66,7 +69,7 @@ def service_tool(
         name=name,
         description=description,
         parameters=request.model_json_schema(),
-        output_schema=result.model_json_schema(mode="serialization"),
+        output_schema=_output_schema(result),
         annotations=ToolAnnotations(
             read_only_hint=read_only,
             destructive_hint=destructive,
@@ -76,3 +79,11 @@ def service_tool(
         request=request,
         call=call,
     )
+
+
+def _output_schema(result: type[BaseModel]) -> dict[str, Any]:
+    schema = result.model_json_schema(mode="serialization")
+    if schema["type"] == "object":
+        return schema
+    wrapped = {"type": "object", "required": ["result"], "x-fastmcp-wrap-result": True}
+    return wrapped | {"$defs": schema.pop("$defs", {}), "properties": {"result": schema}}

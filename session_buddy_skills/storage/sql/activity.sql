@@ -45,3 +45,21 @@ WHERE
     AND (CAST($project AS TEXT) IS NULL OR project = $project)
 GROUP BY skill_name
 ORDER BY invocation_count DESC, skill_name COLLATE "C";
+
+-- name: last_uses
+-- Every skill that was used or is in the catalog; never used ones first, then the least lately used.
+WITH used AS (
+    SELECT skill_name, count(*) AS total_invocations, max(invoked_at) AS last_invoked
+    FROM skill_invocation
+    GROUP BY skill_name
+), described AS (
+    SELECT DISTINCT skill_name FROM skill WHERE removed_at IS NULL
+)
+
+SELECT
+    skill_name,
+    coalesce(total_invocations, 0) AS total_invocations,
+    last_invoked
+FROM used
+FULL JOIN described USING (skill_name)
+ORDER BY last_invoked ASC NULLS FIRST, skill_name COLLATE "C";

@@ -1,0 +1,1 @@
+DROP TABLE session_git_metrics;
