@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.settings import Settings
 
 COMMAND = (sys.executable, "-m", "session_buddy_skills")
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,8 @@ from fastmcp import Client
 
 from benchmarks.figures import p50
 from session_buddy_skills.app import build_app
-from session_buddy_skills.settings import BATCH_INVOCATIONS, Settings
+from session_buddy_skills.limits import BATCH_INVOCATIONS
+from session_buddy_skills.settings import Settings
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "metatool"
 ASKED = 10

@@ -29,11 +29,13 @@ from benchmarks.figures import Figure, p50, p99
 from benchmarks.recommend import DATA, link_models, ready, uses
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.embeddings.choosing import load_onnx
+from session_buddy_skills.limits import BATCH_INVOCATIONS
+from session_buddy_skills.locations import PREFIX
 from session_buddy_skills.models import BatchRequest
 from session_buddy_skills.recommendations import RecommendRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
-from session_buddy_skills.settings import BATCH_INVOCATIONS, PREFIX, Settings
+from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.writing import query_id

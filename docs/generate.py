@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from session_buddy_skills import settings
+from session_buddy_skills import limits
 from session_buddy_skills.app import TOOLS
-from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.settings import Settings
 from session_buddy_skills.tools.service_tool import ServiceTool
 
 DOCS = Path(__file__).parent
@@ -208,17 +209,17 @@ DEFAULTS = {
 def limit_rows() -> Iterable[str]:
     """A row per limit."""
     for limit, meaning in (
-        (settings.NAME_CHARS, "characters of a name: skill, session, phase, project, user, error"),
-        (settings.QUERY_CHARS, "characters of a user query"),
-        (settings.LIST_ITEMS, "alternatives, or follow-up actions, of one invocation"),
-        (settings.ITEM_CHARS, "characters of one of them"),
-        (settings.BATCH_INVOCATIONS, "invocations in one `record_invocations`"),
-        (settings.CATALOG_SKILLS, "skills in one `register_skills`"),
-        (settings.DESCRIPTION_CHARS, "characters of a skill's description"),
-        (settings.PATH_CHARS, "characters of its location"),
-        (settings.RECOMMENDED_SKILLS, "skills in one recommendation"),
-        (settings.REQUEST_CHARS, "characters of the query that a skill is looked for"),
-        (settings.BODY_BYTES, "bytes of one HTTP request"),
+        (limits.NAME_CHARS, "characters of a name: skill, session, phase, project, user, error"),
+        (limits.QUERY_CHARS, "characters of a user query"),
+        (limits.LIST_ITEMS, "alternatives, or follow-up actions, of one invocation"),
+        (limits.ITEM_CHARS, "characters of one of them"),
+        (limits.BATCH_INVOCATIONS, "invocations in one `record_invocations`"),
+        (limits.CATALOG_SKILLS, "skills in one `register_skills`"),
+        (limits.DESCRIPTION_CHARS, "characters of a skill's description"),
+        (limits.PATH_CHARS, "characters of its location"),
+        (limits.RECOMMENDED_SKILLS, "skills in one recommendation"),
+        (limits.REQUEST_CHARS, "characters of the query that a skill is looked for"),
+        (limits.BODY_BYTES, "bytes of one HTTP request"),
     ):
         yield f"| {limit:,} | {meaning} |\n"
 

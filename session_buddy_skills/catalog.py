@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from session_buddy_skills.fields import Name, OptionalName, blank_is_none, no_nul
+from session_buddy_skills.limits import CATALOG_SKILLS, DESCRIPTION_CHARS, LIST_ITEMS, PATH_CHARS
 from session_buddy_skills.requests import Request
-from session_buddy_skills.settings import CATALOG_SKILLS, DESCRIPTION_CHARS, LIST_ITEMS, PATH_CHARS
 
 Source = Literal["personal", "project", "plugin", "command", "registered"]
 """Where a description comes from: a folder of skills, a slash command, or a caller."""

@@ -62,6 +62,12 @@ class AddressError(SkillsError):
     exit_code = 69
 
 
+class ServerUnreachableError(SkillsError):
+    """The server has not answered, or not with anything that makes sense."""
+
+    exit_code = 69
+
+
 class EmbedderError(SkillsError):
     """What turns text into vectors cannot be used."""
 

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from session_buddy_skills.settings import ITEM_CHARS, LIST_ITEMS, NAME_CHARS, QUERY_CHARS
+from session_buddy_skills.limits import ITEM_CHARS, LIST_ITEMS, NAME_CHARS, QUERY_CHARS
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No invocation is older; an earlier time is a mistake."""

@@ -15,9 +15,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from session_buddy_skills.fields import NO_CONTROL, OptionalName, OptionalQuery, no_nul
+from session_buddy_skills.limits import NAME_CHARS, PATH_CHARS
 from session_buddy_skills.models import RecordRequest
 from session_buddy_skills.requests import Question
-from session_buddy_skills.settings import NAME_CHARS, PATH_CHARS
 
 LEGACY_SESSION = "legacy-"
 """How sessions begin that a file does not name: they are called after the file's hash."""

@@ -32,8 +32,8 @@ from session_buddy_skills.fields import (
     Rating,
     Seconds,
 )
+from session_buddy_skills.limits import BATCH_INVOCATIONS
 from session_buddy_skills.requests import Request
-from session_buddy_skills.settings import BATCH_INVOCATIONS
 
 
 class Outcome(StrEnum):

@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from session_buddy_skills.fields import Name, OptionalName, blank_is_none, no_nul
+from session_buddy_skills.limits import LIST_ITEMS, RECOMMENDED_SKILLS, REQUEST_CHARS
 from session_buddy_skills.requests import Request
 from session_buddy_skills.results import Mode, Rate
-from session_buddy_skills.settings import LIST_ITEMS, RECOMMENDED_SKILLS, REQUEST_CHARS
 
 Limit = Annotated[int, Field(strict=True, ge=1, le=RECOMMENDED_SKILLS)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

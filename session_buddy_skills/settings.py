@@ -6,9 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import unquote, urlsplit
 
-import platformdirs
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -21,31 +19,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from session_buddy_skills.errors import InputError, SettingsError, contradiction
-
-PREFIX = "SESSION_BUDDY_SKILLS_"
-
-NAME_CHARS = 200
-"""Longest name of a skill, session, phase, project, user, error and the like, in characters."""
-QUERY_CHARS = 20_000
-"""Longest user query, in characters."""
-LIST_ITEMS = 100
-"""Most alternatives or follow-up actions of one invocation."""
-ITEM_CHARS = 500
-"""Longest alternative or follow-up action, in characters."""
-BATCH_INVOCATIONS = 1_000
-"""Most invocations in one `record_invocations` call."""
-CATALOG_SKILLS = 5_000
-"""Most skills in one `register_skills` call."""
-DESCRIPTION_CHARS = 5_000
-"""Longest description of a skill, in characters."""
-PATH_CHARS = 1_000
-"""Longest location of a skill, in characters."""
-RECOMMENDED_SKILLS = 100
-"""Most skills in one recommendation."""
-REQUEST_CHARS = 1_000_000
-"""Longest query of a recommendation, in characters; the first 20,000 are looked at."""
-BODY_BYTES = 4 * 2**20
-"""Largest body of one plain HTTP request; the MCP SDK has the same limit for its own."""
+from session_buddy_skills.locations import HOST, PORT, PREFIX, Locations, default_data_dir
 
 
 def _split_paths(value: object) -> object:
@@ -77,7 +51,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Annotated[Path, AfterValidator(_absolute)] = Field(
-        default_factory=lambda: platformdirs.user_data_path("session-buddy-skills"),
+        default_factory=default_data_dir,
         description="Folder for everything that is kept: database, backups, exports, key.",
     )
     database: str | None = Field(
@@ -88,9 +62,9 @@ class Settings(BaseSettings):
             "Default: skills.duckdb in DATA_DIR."
         ),
     )
-    host: str = Field(default="127.0.0.1", description="Address that `serve` listens on.")
+    host: str = Field(default=HOST, description="Address that `serve` listens on.")
     port: int = Field(
-        default=8678,
+        default=PORT,
         ge=0,
         le=65535,
         description="Port that `serve` listens on; 0 takes a free one.",
@@ -209,19 +183,17 @@ class Settings(BaseSettings):
     @property
     def engine(self) -> Literal["duckdb", "postgresql"]:
         """What keeps the database."""
-        scheme = (self.database or "").split("://")[0]
-        return "postgresql" if scheme in ("postgresql", "postgres") else "duckdb"
+        return "postgresql" if self.locations.postgresql else "duckdb"
+
+    @property
+    def locations(self) -> Locations:
+        """Where the database is, and what lies beside it."""
+        return Locations(self.data_dir, self.database)
 
     @property
     def database_path(self) -> Path:
         """Where the DuckDB file is, absolute."""
-        if self.database is None:
-            path = self.data_dir / "skills.duckdb"
-        elif self.database.startswith("duckdb://"):
-            path = Path(unquote(urlsplit(self.database).path))
-        else:
-            path = Path(self.database)
-        return path.expanduser().absolute()
+        return self.locations.database_path
 
     @property
     def models_folder(self) -> Path:

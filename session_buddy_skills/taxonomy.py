@@ -14,8 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from session_buddy_skills.errors import contradiction
 from session_buddy_skills.fields import Name, OptionalName, OptionalNote
+from session_buddy_skills.limits import LIST_ITEMS
 from session_buddy_skills.requests import Question
-from session_buddy_skills.settings import LIST_ITEMS
 
 
 def _rule_word(text: str) -> str:

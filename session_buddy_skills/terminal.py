@@ -8,9 +8,9 @@ from datetime import datetime
 from session_buddy_skills.activity import RealTimeAnswer, SessionsAnswer
 from session_buddy_skills.changes import AnomaliesAnswer, Anomaly, TrendAnswer
 from session_buddy_skills.community import DependenciesAnswer
+from session_buddy_skills.limits import NAME_CHARS
 from session_buddy_skills.rendering import NOT_KNOWN, percent, rate_text, seconds_text, table
 from session_buddy_skills.results import SessionSummary, SkillMetrics
-from session_buddy_skills.settings import NAME_CHARS
 
 STEPS = "▁▂▃▄▅▆▇█"
 BAR_CHARS = 20

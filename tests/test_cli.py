@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from session_buddy_skills.locations import PREFIX
 from session_buddy_skills.models import BatchRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
-from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.settings import Settings
 from tests.conftest import COMMAND, ROOT, environment, run_command
 from tests.disk import small_disk
 from tests.invocations import invocations

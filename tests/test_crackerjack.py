@@ -101,12 +101,11 @@ async def test_skills_are_fresh_stale_or_unused(service: Service) -> None:
 
 def test_the_bare_post_of_its_skills_health_is_answered(server: ServerProcess) -> None:
     """No initialize, no headers of MCP, plain JSON, and a list in the first text."""
-    tracked: dict[str, Any] = {"session_id": "s", "skill_name": "health of this", "user_query": None,
-               "alternatives_considered": [], "selection_rank": None,
-               "workflow_phase": None}  # fmt: skip
+    unknown = {"user_query": None, "selection_rank": None, "workflow_phase": None}
+    named = {"session_id": "s", "skill_name": "health of this", "alternatives_considered": []}
     call = {"name": "distilled_skill_health", "arguments": {"threshold_days": 90}}
     with httpx2.Client(base_url=server.url, timeout=30) as client:
-        assert client.post("/tools/track_invocation", json=tracked).status_code == 200
+        assert client.post("/tools/track_invocation", json=named | unknown).status_code == 200
         answer = client.post(
             "/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import pages
-from session_buddy_skills.settings import PREFIX
+from session_buddy_skills.locations import PREFIX
 from tests.conftest import COMMAND, ROOT, ServerProcess, environment
 
 DOCUMENTS = [

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from session_buddy_skills.settings import PREFIX, Settings
+from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.settings import Settings
 
 
 @pytest.mark.parametrize(

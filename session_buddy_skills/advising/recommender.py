@@ -27,6 +27,7 @@ from session_buddy_skills.advising.steps import Steps, known_steps
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
 from session_buddy_skills.errors import EmbedderError, StorageError
+from session_buddy_skills.limits import QUERY_CHARS
 from session_buddy_skills.recommend.ranking import Fit
 from session_buddy_skills.recommend.space import profile_cosines
 from session_buddy_skills.recommend.uses import Pairs
@@ -43,7 +44,7 @@ from session_buddy_skills.recommendations import (
 )
 from session_buddy_skills.reports import rate
 from session_buddy_skills.results import Mode
-from session_buddy_skills.settings import QUERY_CHARS, Settings
+from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.evidence_store import EvidenceStore
 from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.storage.user_key import HashUser

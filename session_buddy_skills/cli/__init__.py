@@ -25,7 +25,8 @@ Without a command it is an MCP server on standard input and output, as an MCP ho
 class _GroupWithVariables(click.Group):
     def format_epilog(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         """List the environment variables."""
-        from session_buddy_skills.settings import PREFIX, Settings
+        from session_buddy_skills.locations import PREFIX
+        from session_buddy_skills.settings import Settings
 
         with formatter.section("Variables"):
             formatter.write_dl(

@@ -20,8 +20,8 @@ from session_buddy_skills.import_reports import (
     Validation,
 )
 from session_buddy_skills.import_run import Progress
+from session_buddy_skills.limits import NAME_CHARS
 from session_buddy_skills.rendering import table
-from session_buddy_skills.settings import NAME_CHARS
 from session_buddy_skills.terminal import time_text
 
 FILES_TOLD = 10

@@ -6,12 +6,16 @@ import logging
 import os
 import signal
 import socket
+from importlib.metadata import version
 
 import anyio
 
+from session_buddy_skills import server_file
 from session_buddy_skills.errors import AddressError
+from session_buddy_skills.server_file import ServerFile
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings, one_thread_for_arrays
+from session_buddy_skills.spooling import taking_in
 
 logger = logging.getLogger("session_buddy_skills")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -22,7 +26,11 @@ async def serve_stdio(settings: Settings) -> None:
     """Answer MCP on standard input and output until the input ends or SIGTERM or SIGINT comes."""
     _log_to_stderr(settings)
     one_thread_for_arrays()
-    async with open_service(settings) as service, anyio.create_task_group() as tasks:
+    async with (
+        open_service(settings) as service,
+        taking_in(service, settings.locations.spool),
+        anyio.create_task_group() as tasks,
+    ):
         from session_buddy_skills.app import build_app
 
         tasks.start_soon(_exit_on_signal, service)
@@ -39,7 +47,7 @@ async def serve_http(settings: Settings) -> None:
     _log_to_stderr(settings)
     listener = _listen(settings.host, settings.port)
     one_thread_for_arrays()
-    async with open_service(settings) as service:
+    async with open_service(settings) as service, taking_in(service, settings.locations.spool):
         import uvicorn
 
         from session_buddy_skills.app import build_app, http_app
@@ -61,7 +69,13 @@ async def serve_http(settings: Settings) -> None:
         # process before the database is closed.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: None)
-        await uvicorn.Server(config).serve(sockets=[listener])
+        said = ServerFile(f"http://{host}:{port}", os.getpid(), version("session-buddy-skills"))
+        path = settings.locations.server_file
+        server_file.write(path, said)
+        try:
+            await uvicorn.Server(config).serve(sockets=[listener])
+        finally:
+            server_file.remove(path, said)
 
 
 def _listen(host: str, port: int) -> socket.socket:

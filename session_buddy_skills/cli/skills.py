@@ -92,6 +92,6 @@ def list_(options: dict[str, object], source: str | None) -> None:
 
 def _may_be_known(file: str) -> bool:
     """Whether a skill of that place can be in the catalog: not if its path is odd."""
-    from session_buddy_skills.settings import PATH_CHARS
+    from session_buddy_skills.limits import PATH_CHARS
 
     return len(file) <= PATH_CHARS and file.encode(errors="ignore").decode() == file

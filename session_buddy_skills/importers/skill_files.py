@@ -16,8 +16,8 @@ import yaml
 
 from session_buddy_skills.catalog import SkillEntry, Source
 from session_buddy_skills.errors import InputError
+from session_buddy_skills.limits import DESCRIPTION_CHARS
 from session_buddy_skills.requests import checked
-from session_buddy_skills.settings import DESCRIPTION_CHARS
 
 FILE_BYTES = 2**20
 """No description is longer than this."""

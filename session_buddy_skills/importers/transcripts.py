@@ -27,8 +27,9 @@ from session_buddy_skills.importers.transcript_sidechains import Sidechains
 from session_buddy_skills.importers.transcript_turns import Thread
 from session_buddy_skills.importers.transcript_uses import Use
 from session_buddy_skills.imports import BadRecord, ImportedInvocation, Kind, Options, Source
+from session_buddy_skills.limits import NAME_CHARS, QUERY_CHARS
 from session_buddy_skills.requests import checked
-from session_buddy_skills.settings import NAME_CHARS, QUERY_CHARS, claude_folder
+from session_buddy_skills.settings import claude_folder
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _BACKGROUND = {"completed": "completed", "failed": "failed"}

@@ -6,7 +6,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from session_buddy_skills.errors import SettingsError
-from session_buddy_skills.settings import PREFIX
+from session_buddy_skills.locations import PREFIX
 
 
 def address_without_user(url: str) -> str:

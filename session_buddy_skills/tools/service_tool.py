@@ -15,10 +15,14 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import from_json
 
 from session_buddy_skills.errors import InputError, SkillsError
+from session_buddy_skills.mcp_http import SEND_AGAIN
 from session_buddy_skills.requests import Request, checked
 from session_buddy_skills.service import Service
 
 logger = logging.getLogger(__name__)
+
+NOT_OF_THE_CALLER = {SEND_AGAIN: True}
+"""What an error carries that the arguments are not to blame for."""
 
 Call = Callable[[Service, Any], Awaitable[BaseModel]]
 
@@ -30,10 +34,10 @@ class ServiceTool(Tool):
     call: SkipJsonSchema[Call] = Field(exclude=True)
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
-        """Answer one call.
+        """Answer one call; where the server failed, with an error that the caller may send again.
 
         Raises:
-            ToolError: what was wrong, in a sentence; its cause is the `SkillsError`.
+            ToolError: what was wrong with the arguments, in a sentence.
         """
         service: Service = get_context().lifespan_context["service"]
         try:
@@ -43,7 +47,11 @@ class ServiceTool(Tool):
             raise ToolError(str(error), log_level=logging.DEBUG) from error
         except SkillsError as error:
             logger.error("%s failed: %s", self.name, error)
-            raise ToolError(str(error), log_level=logging.DEBUG) from error
+            return ToolResult(
+                content=[TextContent(type="text", text=str(error))],
+                is_error=True,
+                meta=NOT_OF_THE_CALLER,
+            )
         text = result.model_dump_json()
         answer = from_json(text)
         return ToolResult(

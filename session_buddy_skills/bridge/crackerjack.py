@@ -1,0 +1,182 @@
+"""What crackerjack uses: its tracker protocol, its agents' runs, and its workflow's phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
+from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
+from session_buddy_skills.bridge.runs import Run
+from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork
+
+Completer = Callable[..., None]
+SOURCE = "crackerjack"
+
+
+class SkillsTracker:
+    """Satisfies crackerjack's `SkillsTrackerProtocol`: synchronous, from any thread or loop."""
+
+    def __init__(self, session_id: str, recorder: Recorder, deadline: float = DEADLINE) -> None:
+        self.session_id = session_id
+        self.workflow_phase: str | None = None
+        """The phase under way, as a `WorkflowObserver` tells it; for runs that state none."""
+        self.deadline = deadline
+        self.recorder = recorder
+        self._off = recorder.backend == "off"
+
+    def track_invocation(
+        self,
+        skill_name: str,
+        user_query: str | None = None,
+        alternatives_considered: list[str] | None = None,
+        selection_rank: int | None = None,
+        workflow_phase: str | None = None,
+    ) -> Completer | None:
+        """A use of a skill starts; call the answer when it has ended. None when tracking is off.
+
+        Raises:
+            TypeError: an argument is of a wrong type.
+        """
+        if self._off:
+            return None
+        run = self.recorder.start(
+            skill_name,
+            session_id=self.session_id,
+            user_query=user_query,
+            alternatives_considered=alternatives_considered,
+            selection_rank=selection_rank,
+            workflow_phase=workflow_phase or self.workflow_phase,
+            source=SOURCE,
+        )
+
+        def completer(
+            *,
+            completed: bool = True,
+            follow_up_actions: list[str] | None = None,
+            error_type: str | None = None,
+        ) -> None:
+            run.end(completed=completed, follow_up_actions=follow_up_actions, error_type=error_type)
+
+        return completer
+
+    def get_recommendations(
+        self, user_query: str, limit: int = 5, workflow_phase: str | None = None
+    ) -> list[dict[str, object]]:
+        """The skills that fit, best first; empty, with a `reason`, without an answer in time."""
+        return self.recommend_skills(user_query, limit, None, workflow_phase)
+
+    def recommend_skills(
+        self,
+        user_query: str,
+        limit: int = 5,
+        session_id: str | None = None,
+        workflow_phase: str | None = None,
+    ) -> list[dict[str, object]]:
+        """Likewise, for another session."""
+        asked = {
+            "user_query": user_query,
+            "limit": limit,
+            "session_id": session_id or self.session_id,
+            "workflow_phase": workflow_phase,
+        }
+        return Recommended(*self.recorder.ask("recommend_skills", asked, self.deadline))
+
+    def is_enabled(self) -> bool:
+        """Whether what is recorded goes anywhere."""
+        return self.recorder.enabled
+
+    def get_backend(self) -> str:
+        """What was asked for, and what it came to."""
+        return self.recorder.status().backend
+
+    def is_connected(self) -> bool:
+        """Whether the last delivery or question was answered."""
+        return self.recorder.connected
+
+    def status(self) -> Status:
+        """How the bridge stands."""
+        return self.recorder.status()
+
+    def close(self) -> None:
+        """End the session: runs without an end become unknown; the rest goes out or is spooled."""
+        self.recorder.close()
+
+
+def create_skills_tracker(
+    session_id: str,
+    enabled: bool = True,
+    backend: Backend = "auto",
+    db_path: Path | None = None,
+    mcp_server_url: str = DEFAULT_URL,
+) -> SkillsTracker:
+    """crackerjack's factory; `db_path` is the database that `direct` opens, and the spool's place.
+
+    Raises:
+        InputError: there is no such backend, or the url is not one.
+    """
+    chosen: Backend = backend if enabled else "off"
+    return SkillsTracker(session_id, Recorder(chosen, url=mcp_server_url, database=db_path))
+
+
+def tracked_agent(
+    tracker: SkillsTracker,
+    agent_name: str,
+    *,
+    issue: object = None,
+    candidates: Sequence[object] = (),
+    workflow_phase: str | None = None,
+) -> TrackedWork:
+    """Track an agent's run: `with tracked_agent(…) as run: run.result = agent.fix(issue)`.
+
+    `issue.message` is the request. Among `candidates` (agents, names, or pairs of one with a
+    score), best first, the agent has its rank, and the others are the alternatives.
+    """
+    names = [_named(one) for one in candidates]
+    message = getattr(issue, "message", None)
+    fields = {
+        "session_id": tracker.session_id,
+        "user_query": None if message is None else str(message),
+        "alternatives_considered": [name for name in names if name != agent_name],
+        "selection_rank": names.index(agent_name) + 1 if agent_name in names else None,
+        "workflow_phase": workflow_phase or tracker.workflow_phase,
+        "source": SOURCE,
+    }
+    return TrackedWork(tracker.recorder, agent_name, fields)
+
+
+def _named(candidate: object) -> str:
+    if isinstance(candidate, tuple) and candidate:
+        return _named(candidate[0])
+    return str(getattr(candidate, "name", candidate))
+
+
+class WorkflowObserver:
+    """Tells the phases of crackerjack's workflow as they start and end, as skills of that name."""
+
+    def __init__(self, tracker: SkillsTracker, workflow_path: str | None = None) -> None:
+        self._tracker = tracker
+        self._workflow_path = workflow_path
+        self._running: dict[str, Run] = {}
+
+    def phase_started(self, phase: str) -> None:
+        """A phase starts; runs that state no phase belong to it until it ends."""
+        self._tracker.workflow_phase = phase
+        self._running[phase] = self._tracker.recorder.start(
+            phase,
+            session_id=self._tracker.session_id,
+            workflow_phase=phase,
+            workflow_path=self._workflow_path,
+            source=SOURCE,
+        )
+
+    def phase_ended(
+        self, phase: str, *, success: bool = True, error_type: str | None = None
+    ) -> None:
+        """A phase has ended; without success it has failed. One that never started is ignored."""
+        if self._tracker.workflow_phase == phase:
+            self._tracker.workflow_phase = None
+        if (run := self._running.pop(phase, None)) is not None:
+            ended: Any = "completed" if success else "failed"
+            run.end(ended, error_type=error_type)

@@ -1,0 +1,188 @@
+"""The bridge for asynchronous programs."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from anyio import move_on_after, to_thread
+
+from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
+from session_buddy_skills.bridge.recorder import (
+    DEADLINE,
+    HEALTH_SECONDS,
+    UNREACHABLE,
+    Recorder,
+    Status,
+)
+from session_buddy_skills.bridge.runs import Run
+
+
+class Recommended(list[dict[str, Any]]):
+    """What is recommended, best first; where it is empty, `reason` says why."""
+
+    def __init__(self, answer: dict[str, Any] | None, reason: str | None) -> None:
+        found = answer or {}
+        super().__init__(found.get("recommendations", []))
+        self.reason: str | None = reason or found.get("reason")
+        self.recommendation_id: str | None = found.get("recommendation_id")
+        """Handed to `track` with the skill that was chosen, it tells what it was chosen from."""
+
+
+class SkillsBridge:
+    """Records uses of skills and asks which fits, without ever getting in the way.
+
+    Recording puts an event on a queue and returns; it raises nothing but a TypeError, where the
+    call itself is wrong. Questions are answered within `deadline` seconds, or with nothing and a
+    reason.
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        backend: Backend = "mcp",
+        url: str = DEFAULT_URL,
+        database: str | Path | None = None,
+        data_dir: Path | None = None,
+        deadline: float = DEADLINE,
+    ) -> None:
+        """`database` and `data_dir` say where the spool is, and what `direct` opens.
+
+        Raises:
+            InputError: there is no such backend, or the url is not one.
+        """
+        self.session_id = session_id
+        self.deadline = deadline
+        self.recorder = Recorder(backend, url=url, database=database, data_dir=data_dir)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def track(self, skill_name: str, **fields: Any) -> Run:
+        """A use of a skill starts; `fields` are those of `track_invocation`.
+
+        Raises:
+            TypeError: there is no such field, or it is of a wrong type.
+        """
+        return self.recorder.start(skill_name, **{"session_id": self.session_id, **fields})
+
+    async def complete(self, run: Run, **fields: Any) -> None:
+        """It has ended: `outcome` or `completed`, and what else `Run.end` takes.
+
+        Raises:
+            TypeError: likewise.
+        """
+        run.end(**fields)
+
+    def run(self, skill_name: str, **fields: Any) -> TrackedWork:
+        """Track a piece of work: `async with bridge.run("pytest-run") as run:`."""
+        return TrackedWork(self.recorder, skill_name, {"session_id": self.session_id, **fields})
+
+    async def recommend(
+        self, user_query: str, *, limit: int = 5, workflow_phase: str | None = None, **fields: Any
+    ) -> Recommended:
+        """The skills that fit; `fields` are those of `recommend_skills`."""
+        asked = {"user_query": user_query, "limit": limit, "workflow_phase": workflow_phase}
+        answer = await self._ask("recommend_skills", asked | fields)
+        return Recommended(*answer)
+
+    async def workflow_recommendations(self, session_id: str | None = None) -> Recommended:
+        """What usually comes next and works, given what the session did."""
+        asked = {"session_id": session_id or self.session_id}
+        return Recommended(*await self._ask("get_workflow_recommendations", asked))
+
+    async def health(self) -> dict[str, Any]:
+        """What `health_check` answers; with `status` "unreachable" and a reason if nothing does."""
+        answer, reason = await self._ask("health_check", {}, HEALTH_SECONDS)
+        found: dict[str, Any] = answer or {"status": "unreachable", "reason": reason}
+        return found
+
+    def status(self) -> Status:
+        """How the bridge stands."""
+        return self.recorder.status()
+
+    def is_enabled(self) -> bool:
+        """Whether what is recorded goes anywhere."""
+        return self.recorder.enabled
+
+    async def close(self) -> None:
+        """End the session: runs without an end become unknown; the rest goes out or is spooled."""
+        await to_thread.run_sync(self.recorder.close)
+
+    async def _ask(
+        self, tool: str, arguments: dict[str, Any], seconds: float | None = None
+    ) -> tuple[Any, str | None]:
+        within = seconds or self.deadline
+        with move_on_after(within):
+            return await to_thread.run_sync(
+                self.recorder.ask, tool, arguments, within, abandon_on_cancel=True
+            )
+        return None, UNREACHABLE
+
+
+class TrackedWork:
+    """One use of a skill, from entering to leaving, with or without `async`.
+
+    It ends as `outcome`, which is completed unless set or the `result` says otherwise; failed, with
+    the exception's type, when the body raises; abandoned when it is cancelled or interrupted.
+    """
+
+    def __init__(self, recorder: Recorder, skill_name: str, fields: dict[str, Any]) -> None:
+        self.result: object = None
+        """What the work came to; with `success` False in it, the work has failed."""
+        self.outcome: Any = None
+        self.error_type: str | None = None
+        self.follow_up_actions: list[str] = []
+        self._recorder = recorder
+        self._skill_name = skill_name
+        self._fields = fields
+
+    def __enter__(self) -> Self:
+        self.run = self._recorder.start(self._skill_name, **self._fields)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        outcome, error_type = self.outcome, self.error_type
+        if kind is not None:
+            failed = issubclass(kind, Exception) and not issubclass(kind, asyncio.CancelledError)
+            outcome, error_type = ("failed", _name(kind)) if failed else ("abandoned", None)
+        elif outcome is None:
+            succeeded = getattr(self.result, "success", True) is not False
+            outcome = "completed" if succeeded and error_type is None else "failed"
+        self.run.end(
+            outcome,
+            error_type=error_type,
+            follow_up_actions=[str(a) for a in self.follow_up_actions],
+        )
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+
+def _name(kind: type[BaseException]) -> str:
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"

@@ -1,0 +1,68 @@
+"""Where the database is and what lies beside it, for programs that must start at once.
+
+Beside `settings` the only reader of the environment: that one loads pydantic, which takes a third
+of a second, and a bridge or a shim has no time for it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import platformdirs
+
+PREFIX = "SESSION_BUDDY_SKILLS_"
+HOST = "127.0.0.1"
+PORT = 8678
+
+
+def default_data_dir() -> Path:
+    """The user's folder for everything that is kept."""
+    return platformdirs.user_data_path("session-buddy-skills")
+
+
+@dataclass(frozen=True, slots=True)
+class Locations:
+    """The database's file, or its address where it is PostgreSQL, and the files beside it."""
+
+    data_dir: Path
+    database: str | None = None
+
+    @property
+    def postgresql(self) -> bool:
+        """Whether the database is a PostgreSQL."""
+        return (self.database or "").split("://")[0] in ("postgresql", "postgres")
+
+    @property
+    def database_path(self) -> Path:
+        """Where the DuckDB file is, absolute."""
+        if self.database is None:
+            path = self.data_dir / "skills.duckdb"
+        elif self.database.startswith("duckdb://"):
+            path = Path(unquote(urlsplit(self.database).path))
+        else:
+            path = Path(self.database)
+        return path.expanduser().absolute()
+
+    @property
+    def spool(self) -> Path:
+        """The folder of what could not be delivered."""
+        return self._beside("spool")
+
+    @property
+    def server_file(self) -> Path:
+        """What the server that has the database open says of itself."""
+        return self._beside("server.json")
+
+    def _beside(self, what: str) -> Path:
+        path = self.data_dir / "postgresql" if self.postgresql else self.database_path
+        return path.with_name(f"{path.name}.{what}")
+
+
+def locations(database: str | Path | None = None, data_dir: Path | None = None) -> Locations:
+    """Those of this user, unless arguments or the environment say otherwise."""
+    folder = data_dir or os.environ.get(f"{PREFIX}DATA_DIR") or default_data_dir()
+    named = database or os.environ.get(f"{PREFIX}DATABASE")
+    return Locations(Path(folder).expanduser().absolute(), str(named) if named else None)

@@ -1,0 +1,105 @@
+"""MCP's `tools/call` over streamable HTTP, on one connection that is kept alive.
+
+Standard library alone: the SDK's client takes a second to import and has tasks of its own, and what
+a bridge needs of it is one POST. Ours is a stateless server, which takes it without `initialize`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from session_buddy_skills.errors import InputError, ServerUnreachableError
+
+OK = 200
+INVALID_PARAMS = -32602
+SHOWN = 200
+SEND_AGAIN = "session-buddy-skills/send-again"
+"""What a tool's error carries that the arguments are not to blame for."""
+
+
+class McpHttp:
+    """One connection to one server, for one thread at a time."""
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        """`url` is the server's address, with or without `/mcp`; `timeout` is in seconds."""
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputError(
+                f'the server\'s address must be like http://127.0.0.1:8678, not "{url}".'
+            )
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self.url = f"{parts.scheme}://{parts.netloc}"
+        self._path = parts.path.rstrip("/") or "/mcp"
+        self._ids = itertools.count(1)
+        self._closed = False
+        self._connection = kind(parts.hostname, parts.port, timeout=timeout)
+
+    def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        """What the tool answers.
+
+        Raises:
+            InputError: the tool refuses the arguments, or there is no such tool.
+            ServerUnreachableError: there was no answer, or none that makes sense.
+        """
+        message = {
+            "jsonrpc": "2.0",
+            "id": next(self._ids),
+            "method": "tools/call",
+            "params": {"name": name, "arguments": arguments},
+        }
+        body = json.dumps(message, separators=(",", ":")).encode()
+        status, answer = self._post(body)
+        try:
+            found = json.loads(answer)
+            if found.get("error", {}).get("code") == INVALID_PARAMS:
+                raise InputError(str(found["error"]["message"]))
+            result = found["result"]
+            text = result["content"][0]["text"]
+            if result.get("isError"):
+                if SEND_AGAIN in result.get("_meta", {}):
+                    raise ServerUnreachableError(f"{self.url} has failed: {text}")
+                raise InputError(text)
+            if status == OK:
+                return json.loads(text)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            pass
+        raise ServerUnreachableError(
+            f"{self.url} answered {status}: {answer[:SHOWN].decode(errors='replace')}"
+        )
+
+    def close(self) -> None:
+        """Let go of the connection for good; a call that waits on it, in whatever thread, fails."""
+        self._closed = True
+        if (open_socket := self._connection.sock) is not None:
+            with suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
+        # A server may have closed a connection that was idle; that is known only by trying. The
+        # calls that are made here may all be made twice.
+        kept_alive = self._connection.sock is not None
+        try:
+            return self._exchange(body)
+        except (OSError, HTTPException, AttributeError) as error:  # the last, if closed meanwhile
+            self._connection.close()
+            if self._closed or isinstance(error, TimeoutError):
+                raise ServerUnreachableError(f"{self.url} has not answered in time.") from error
+            if kept_alive:
+                return self._post(body)
+            raise ServerUnreachableError(f"{self.url} cannot be reached: {error!r}.") from error
+
+    def _exchange(self, body: bytes) -> tuple[int, bytes]:
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        self._connection.request("POST", self._path, body, headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()

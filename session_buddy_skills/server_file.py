@@ -1,0 +1,46 @@
+"""What a server that has a database open says of itself, in a file beside the database."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFile:
+    """Where a server is."""
+
+    url: str
+    pid: int
+    version: str
+
+
+def write(path: Path, server: ServerFile) -> None:
+    """Say it, for this user's eyes alone.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    unnamed = path.with_name(f"{path.name}.{server.pid}.part")
+    descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(server), file)
+    unnamed.replace(path)
+
+
+def read(path: Path) -> ServerFile | None:
+    """What the last server said; None where there is nothing that can be read."""
+    try:
+        return ServerFile(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remove(path: Path, server: ServerFile) -> None:
+    """Take it back, unless another server has spoken since."""
+    if read(path) == server:
+        with suppress(OSError):
+            path.unlink()

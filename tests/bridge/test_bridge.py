@@ -1,0 +1,384 @@
+"""The bridge on a real server: what is told, asked and refused; from threads, loops and forks."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import anyio
+import httpx2
+import pytest
+
+from session_buddy_skills.bridge import (
+    SkillsBridge,
+    SkillsTracker,
+    WorkflowObserver,
+    create_skills_tracker,
+    tracked_agent,
+)
+from session_buddy_skills.errors import InputError
+from session_buddy_skills.locations import Locations
+from tests.bridge.conftest import settled, wait_until
+from tests.bridge.test_faults import NOBODY, metrics
+from tests.conftest import ROOT, ServerProcess, environment, start_server
+
+NewTracker = Callable[..., SkillsTracker]
+
+
+def ask(server: ServerProcess, tool: str, **arguments: Any) -> Any:
+    return httpx2.post(f"{server.url}/tools/{tool}", json=arguments, timeout=30).json()
+
+
+async def test_what_is_told_is_recorded(server: ServerProcess, data_dir: Path) -> None:
+    async with SkillsBridge("told", url=server.url) as bridge:
+        run = await bridge.track(
+            "pytest-run",
+            user_query="run the tests",
+            alternatives_considered=["tox", "nox"],
+            selection_rank=1,
+            workflow_phase="tests",
+            project="p",
+        )
+        await bridge.complete(run, outcome="failed", error_type="builtins.OSError")
+        async with bridge.run("lint", user_query="lint this") as work:
+            work.follow_up_actions.append("commit")
+        with pytest.raises(ZeroDivisionError):
+            async with bridge.run("divide"):
+                _ = 1 / 0
+        with anyio.move_on_after(0.05):
+            async with bridge.run("too slow"):
+                await anyio.sleep(5)
+        forgotten = await bridge.track("forgotten")
+        assert not forgotten.ended
+    assert settled(bridge.recorder)
+    summary = ask(server, "session_summary", session_id="told")
+    assert summary["total_invocations"] == 5
+    found = metrics(server)
+    assert found["pytest-run"]["common_errors"] == {"builtins.OSError": 1}
+    assert found["pytest-run"]["avg_selection_rank"] == 1
+    assert found["lint"]["follow_up_actions"] == {"commit": 1}
+    assert found["divide"]["common_errors"] == {"ZeroDivisionError": 1}
+    assert found["too slow"]["abandoned_invocations"] == 1
+    assert 0.03 < found["too slow"]["duration"]["p50_seconds"] < 4
+    assert found["forgotten"]["unknown_invocations"] == 1
+
+
+async def test_questions_are_answered(server: ServerProcess, data_dir: Path) -> None:
+    async with SkillsBridge("asking", url=server.url, deadline=20) as bridge:
+        assert (await bridge.recommend("run the tests")).reason == "no_skills"
+        for _ in range(3):
+            async with bridge.run("pytest-run", user_query="run the tests"):
+                pass
+            async with bridge.run("commit", user_query="commit this"):
+                pass
+        wait_until(lambda: settled(bridge.recorder))
+        async with bridge.run("pytest-run", user_query="run the tests"):
+            pass
+        found = await bridge.recommend("run the tests", limit=3)
+        assert found[0]["skill_name"] == "pytest-run"
+        assert {"similarity_score", "completed", "duration_seconds", "workflow_phase"} <= set(
+            found[0]
+        )
+        async with bridge.run("chosen", recommendation_id=found.recommendation_id):
+            pass
+        wait_until(lambda: settled(bridge.recorder))
+        nexts = await bridge.workflow_recommendations()
+        assert isinstance(nexts, list)
+        assert nexts or nexts.reason
+        assert (await bridge.health())["status"] == "ok"
+        status = bridge.status()
+        assert (status.backend, status.connected, status.breaker) == ("mcp", True, "closed")
+        assert bridge.is_enabled()
+        refused = await bridge.recommend("q", limit=0)
+        assert refused.reason == "limit must be at least 1, not 0."
+
+
+async def test_without_a_server_there_is_an_empty_answer_with_its_reason(data_dir: Path) -> None:
+    async with SkillsBridge("alone", url=NOBODY) as bridge:
+        assert (await bridge.recommend("q"), (await bridge.recommend("q")).reason) == (
+            [],
+            "server_unreachable",
+        )
+        assert (await bridge.health())["status"] == "unreachable"
+        assert bridge.is_enabled()  # the spool takes what is told
+        assert not bridge.status().connected
+
+
+@pytest.mark.parametrize("backend", ["mcp", "direct", "auto", "off"])
+async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path) -> None:
+    async with SkillsBridge("wrong", backend=backend, url=NOBODY) as bridge:
+        with pytest.raises(TypeError, match="unexpected keyword argument 'query'"):
+            await bridge.track("k", query="q")
+        with pytest.raises(TypeError, match="must be text: 7"):
+            await bridge.track(7)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="selection_rank must be a whole number, not '1'"):
+            await bridge.track("k", selection_rank="1")
+        with pytest.raises(TypeError, match="alternatives_considered must be a list of texts"):
+            await bridge.track("k", alternatives_considered="tox")
+        run = await bridge.track("k")
+        with pytest.raises(TypeError, match="needs an outcome"):
+            await bridge.complete(run)
+    with pytest.raises(InputError, match="backend must be one of mcp, direct, auto, off"):
+        SkillsBridge("wrong", backend="http")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="the server's address must be like http"):
+        SkillsBridge("wrong", url="ftp://x")
+
+
+def test_off_records_nothing_and_says_so(data_dir: Path) -> None:
+    tracker = create_skills_tracker("s", enabled=False)
+    assert tracker.track_invocation("k") is None
+    assert tracker.get_recommendations("q") == []
+    assert (tracker.is_enabled(), tracker.is_connected(), tracker.get_backend()) == (
+        False, False, "off",
+    )  # fmt: skip
+    tracker.close()
+    assert not Locations(data_dir).spool.exists()
+
+
+@runtime_checkable
+class SkillsTrackerProtocol(Protocol):
+    """What crackerjack asks of a tracker, by its names (DESIGN §7)."""
+
+    def track_invocation(
+        self,
+        skill_name: str,
+        user_query: str | None = None,
+        alternatives_considered: list[str] | None = None,
+        selection_rank: int | None = None,
+        workflow_phase: str | None = None,
+    ) -> Callable[..., None] | None: ...
+    def get_recommendations(
+        self, user_query: str, limit: int = 5, workflow_phase: str | None = None
+    ) -> list[dict[str, object]]: ...
+    def recommend_skills(
+        self,
+        user_query: str,
+        limit: int = 5,
+        session_id: str | None = None,
+        workflow_phase: str | None = None,
+    ) -> list[dict[str, object]]: ...
+    def is_enabled(self) -> bool: ...
+    def get_backend(self) -> str: ...
+    def is_connected(self) -> bool: ...
+
+
+async def test_crackerjacks_protocol_inside_a_running_loop(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker: SkillsTrackerProtocol = new_tracker(server.url)
+    assert isinstance(tracker, SkillsTrackerProtocol)
+    first = tracker.track_invocation("twice", "a", ["x"], 2, "tests")
+    second = tracker.track_invocation(skill_name="twice", user_query="b")
+    assert first is not None
+    assert second is not None
+    first(completed=False, follow_up_actions=["retry"], error_type="E")
+    second()
+    second(completed=False)  # only the first end counts
+    await asyncio.to_thread(wait_until, tracker.is_connected)
+    found = (await asyncio.to_thread(metrics, server))["twice"]
+    assert (found["completed_invocations"], found["failed_invocations"]) == (1, 1)
+    assert found["common_errors"] == {"E": 1}
+    assert found["workflow_phases"] == {"tests": 1}
+
+
+def test_many_threads_record_at_once(server: ServerProcess, new_tracker: NewTracker) -> None:
+    tracker = new_tracker(server.url)
+
+    def work() -> None:
+        for _ in range(250):
+            completer = tracker.track_invocation("threads")
+            assert completer is not None
+            completer()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    wait_until(lambda: settled(tracker.recorder))
+    assert metrics(server)["threads"]["completed_invocations"] == 2_000
+
+
+def test_a_burst_beyond_the_queue_is_spooled_not_dropped(
+    new_tracker: NewTracker, data_dir: Path
+) -> None:
+    tracker = new_tracker(NOBODY)
+    for _ in range(12_000):
+        tracker.recorder.start("burst", session_id="s").end("completed")
+    tracker.close()
+    assert tracker.status().lost == 0
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: settled(tracker.recorder), 60)
+        assert metrics(server)["burst"]["completed_invocations"] == 12_000
+    finally:
+        server.stop()
+
+
+PROGRAM = """
+import asyncio, os, signal, sys, time
+from session_buddy_skills.bridge import create_skills_tracker
+tracker = create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1])
+for _ in range(50):
+    tracker.track_invocation("k")()
+tracker.track_invocation("open")
+how = sys.argv[2]
+if how == "terminated":
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)
+if how == "raises":
+    raise RuntimeError("the program is broken")
+if how == "forks":
+    child = os.fork()
+    for _ in range(50):
+        tracker.track_invocation("k" if child else "child")()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+if how == "loop crashes":
+    async def crash():
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(5)
+    asyncio.run(crash())
+"""
+ENDS = {
+    "returns": 0,
+    "raises": 1,
+    "terminated": -signal.SIGTERM,
+    "forks": 0,
+    "loop crashes": 1,
+}
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+@pytest.mark.parametrize("how", ENDS)
+def test_however_a_program_ends_all_of_it_is_kept(
+    how: str, reachable: bool, server: ServerProcess, data_dir: Path
+) -> None:
+    url = server.url if reachable else NOBODY
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, url, how],
+        env=environment(data_dir),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == ENDS[how], done.stderr.decode()
+    own = server if reachable else start_server(data_dir)
+    try:
+        wait_until(lambda: not list(Locations(data_dir).spool.glob("*.jsonl")))
+        found = metrics(own)
+    finally:
+        if own is not server:
+            own.stop()
+    both = 100 if how == "forks" else 50
+    assert found["k"]["completed_invocations"] == found["k"]["total_invocations"] == both
+    assert found["open"]["unknown_invocations"] == found["open"]["total_invocations"] == 1
+    if how == "forks":
+        assert found["child"]["completed_invocations"] == 50
+
+
+def test_direct_opens_the_database_itself(new_tracker: NewTracker, data_dir: Path) -> None:
+    tracker = new_tracker(NOBODY, backend="direct")
+    completer = tracker.track_invocation("direct")
+    assert completer is not None
+    completer()
+    wait_until(lambda: tracker.status().delivered > 0 and tracker.status().queued == 0)
+    assert tracker.get_backend() == "direct"
+    assert tracker.is_connected()
+    assert tracker.status().spooled == 0
+    tracker.close()
+    server = start_server(data_dir)
+    try:
+        assert metrics(server)["direct"]["completed_invocations"] == 1
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("backend", ["direct", "auto"])
+def test_a_held_database_is_reached_through_its_server(
+    backend: str, new_tracker: NewTracker, data_dir: Path
+) -> None:
+    server = start_server(data_dir)
+    try:
+        tracker = new_tracker(NOBODY, backend=backend)
+        completer = tracker.track_invocation("held")
+        assert completer is not None
+        completer()
+        wait_until(lambda: tracker.get_backend() == f"{backend} (mcp)")
+        wait_until(lambda: settled(tracker.recorder))
+        assert metrics(server)["held"]["completed_invocations"] == 1
+    finally:
+        server.stop()
+    assert not Locations(data_dir).server_file.exists()
+
+
+def test_auto_takes_a_server_that_answers(server: ServerProcess, new_tracker: NewTracker) -> None:
+    tracker = new_tracker(server.url, backend="auto")
+    completer = tracker.track_invocation("auto")
+    assert completer is not None
+    completer()
+    wait_until(lambda: tracker.get_backend() == "auto (mcp)")
+    wait_until(lambda: settled(tracker.recorder))
+    assert metrics(server)["auto"]["completed_invocations"] == 1
+
+
+@dataclass
+class Agent:
+    name: str
+
+
+@dataclass
+class Issue:
+    message: str
+
+
+@dataclass
+class FixResult:
+    success: bool
+
+
+async def test_agents_and_phases_of_crackerjack(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(server.url)
+    observer = WorkflowObserver(tracker, "comprehensive")
+    observer.phase_started("fast_hooks")
+    candidates = [(Agent("RefactoringAgent"), 0.9), (Agent("FormattingAgent"), 0.7)]
+    issue = Issue("line too long")
+    with tracked_agent(tracker, "FormattingAgent", issue=issue, candidates=candidates) as run:
+        run.result = FixResult(success=True)
+    async with tracked_agent(tracker, "FormattingAgent", issue=issue) as run:
+        run.result = FixResult(success=False)
+    with (
+        pytest.raises(OSError, match="x"),
+        tracked_agent(tracker, "FormattingAgent", workflow_phase="tests"),
+    ):
+        raise OSError("x")
+    observer.phase_ended("fast_hooks", success=False, error_type="HookFailed")
+    observer.phase_ended("never started")
+    await asyncio.to_thread(wait_until, lambda: settled(tracker.recorder))
+    found = await asyncio.to_thread(metrics, server)
+    agent = found["FormattingAgent"]
+    assert (agent["completed_invocations"], agent["failed_invocations"]) == (1, 2)
+    assert agent["workflow_phases"] == {"fast_hooks": 2, "tests": 1}
+    assert agent["avg_selection_rank"] == 2
+    assert agent["common_errors"] == {"OSError": 1}
+    assert found["fast_hooks"]["common_errors"] == {"HookFailed": 1}
+    assert found["fast_hooks"]["workflow_paths"] == {"comprehensive": 1}
+
+
+def test_importing_it_loads_no_server_and_no_model() -> None:
+    program = "import sys, session_buddy_skills.bridge; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"duckdb", "numpy", "torch", "fastmcp", "mcp", "pydantic", "psycopg"}

@@ -1,0 +1,289 @@
+"""What the bridge does while its server does not: nothing is lost, counted twice, or waited for."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from session_buddy_skills import spool
+from session_buddy_skills.bridge import SkillsTracker
+from session_buddy_skills.locations import Locations
+from tests.bridge.conftest import (
+    Misbehaviour,
+    answering,
+    dripping,
+    hanging,
+    http,
+    misbehaving,
+    settled,
+    wait_until,
+)
+from tests.conftest import ROOT, ServerProcess, environment, start_server
+from tests.disk import small_disk
+
+NewTracker = Callable[..., SkillsTracker]
+NOBODY = "http://127.0.0.1:9"
+CALL_SECONDS = 0.1
+"""What a call may take here, where a machine is shared; benchmarks hold it to microseconds."""
+
+
+def metrics(server: ServerProcess) -> dict[str, dict[str, Any]]:
+    """What the server has, by skill."""
+    answer = httpx2.post(f"{server.url}/tools/skill_metrics", json={}, timeout=30).json()
+    return {one["skill_name"]: one for one in answer["skills"]}
+
+
+def use(tracker: SkillsTracker, count: int, skill: str = "k") -> None:
+    """So many uses of a skill, each quick to call."""
+    for _ in range(count):
+        since = time.perf_counter()
+        completer = tracker.track_invocation(skill, "please")
+        assert completer is not None
+        completer(completed=True)
+        assert time.perf_counter() - since < CALL_SECONDS
+
+
+def port_of(server: ServerProcess) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
+def test_a_server_that_comes_later_gets_everything_once(
+    new_tracker: NewTracker, data_dir: Path
+) -> None:
+    tracker = new_tracker(NOBODY)
+    use(tracker, 30)
+    tracker.close()
+    assert tracker.status().spooled == 30
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: settled(tracker.recorder))
+        found = metrics(server)["k"]
+        assert (found["total_invocations"], found["completed_invocations"]) == (30, 30)
+    finally:
+        server.stop()
+
+
+FAULTS: dict[str, Misbehaviour] = {
+    "hangs": hanging,
+    "drips": dripping,
+    "garbage": answering(b"\x00\xff what is this \r\n\r\n"),
+    "not JSON": answering(http("200 OK", b"<html>")),
+    "other JSON": answering(http("200 OK", b"[1, 2]")),
+    "500": answering(http("500 Internal Server Error", b"oops")),
+    "502": answering(http("502 Bad Gateway", b'{"jsonrpc": "2.0", "id": 1}')),
+    "closes": lambda client: client.close(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_server_that_misbehaves_costs_nothing(
+    fault: str, new_tracker: NewTracker, data_dir: Path
+) -> None:
+    with misbehaving(FAULTS[fault]) as url:
+        tracker = new_tracker(url)
+        use(tracker, 20)
+        since = time.monotonic()
+        found = tracker.get_recommendations("run the tests")
+        assert time.monotonic() - since < tracker.deadline + CALL_SECONDS
+        assert found == []
+        assert found.reason == "server_unreachable"  # type: ignore[attr-defined]
+        assert not tracker.is_connected()
+        tracker.close()
+    assert tracker.status().delivered == 0
+    assert tracker.status().breaker != "closed"
+    assert tracker.status().last_error
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: settled(tracker.recorder))
+        assert metrics(server)["k"]["completed_invocations"] == 20
+    finally:
+        server.stop()
+
+
+def test_a_hanging_server_costs_one_deadline_and_then_none(new_tracker: NewTracker) -> None:
+    with misbehaving(hanging) as url:
+        tracker = new_tracker(url)
+        taken = []
+        for _ in range(5):
+            since = time.monotonic()
+            tracker.get_recommendations("q")
+            taken.append(time.monotonic() - since)
+        assert taken[0] < tracker.deadline + CALL_SECONDS
+        assert sum(taken[1:]) < 2 * tracker.deadline
+
+
+@pytest.mark.slow
+def test_killed_and_restarted_servers_lose_nothing(new_tracker: NewTracker, data_dir: Path) -> None:
+    """Killed at any moment of a stream of uses, five times; the last one has all of them, once."""
+    chance = random.Random(3)
+    server = start_server(data_dir)
+    tracker = new_tracker(server.url)
+    port = port_of(server)
+    for round_ in range(5):
+        for n in range(60):
+            use(tracker, 5, f"round {round_}")
+            time.sleep(0.002)
+            if n == chance.randrange(20, 40):
+                break
+        server.process.kill()
+        server.stop()
+        use(tracker, 20, f"round {round_}")
+        server = start_server(data_dir, port=port)
+    try:
+        wait_until(lambda: settled(tracker.recorder))
+        found = metrics(server)
+        stored = sum(one["total_invocations"] for one in found.values())
+        assert stored == sum(one["completed_invocations"] for one in found.values())
+        assert stored == tracker.recorder.started
+        assert tracker.status().rejected == tracker.status().lost == 0
+    finally:
+        server.stop()
+
+
+def test_a_full_disk_under_the_spool_keeps_uses_in_memory(
+    new_tracker: NewTracker, data_dir: Path
+) -> None:
+    data_dir.mkdir()
+    folder = Locations(data_dir).spool
+    with small_disk(folder, mebibytes=1):
+        (folder / "ballast").write_bytes(b"x" * (1024 * 1024 - 8192))
+        with pytest.raises(OSError, match="No space left"):
+            (folder / "more").write_bytes(b"x" * 65_536)
+        tracker = new_tracker(NOBODY)
+        use(tracker, 200)
+        wait_until(lambda: "written: No space left" in (tracker.status().last_error or ""))
+        assert not tracker.is_enabled()
+        for made in (folder / "ballast", folder / "more"):
+            made.unlink()
+        wait_until(lambda: tracker.status().queued == 0)
+        assert tracker.status().spooled == 200
+        assert tracker.is_enabled()
+        server = start_server(data_dir)
+        try:
+            wait_until(lambda: settled(tracker.recorder))
+            assert metrics(server)["k"]["completed_invocations"] == 200
+        finally:
+            server.stop()
+
+
+def test_a_spool_that_cannot_be_made_keeps_uses_until_a_server_comes(
+    new_tracker: NewTracker, data_dir: Path
+) -> None:
+    """Root may write anywhere, so a file stands where the folder would be."""
+    data_dir.mkdir()
+    Locations(data_dir).spool.write_text("in the way")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    tracker = new_tracker(f"http://127.0.0.1:{port}")
+    use(tracker, 50)
+    wait_until(lambda: "cannot be written: " in (tracker.status().last_error or ""))
+    assert tracker.status().queued == 50
+    server = start_server(data_dir, port=port)
+    try:
+        wait_until(lambda: tracker.status().queued == 0, 60)
+        assert metrics(server)["k"]["completed_invocations"] == 50
+    finally:
+        server.stop()
+
+
+def test_a_clock_set_back_changes_nothing(
+    new_tracker: NewTracker, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = new_tracker(NOBODY)
+    use(tracker, 5, "before")
+    wait_until(lambda: tracker.status().spooled == 5)
+    real = time.time_ns
+    monkeypatch.setattr("session_buddy_skills.spool.time.time_ns", lambda: real() - 3_600 * 10**9)
+    use(tracker, 5, "after")
+    tracker.close()
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: settled(tracker.recorder))
+        found = metrics(server)
+        assert [found[name]["completed_invocations"] for name in ("before", "after")] == [5, 5]
+        assert found["after"]["duration"]["p50_seconds"] >= 0
+    finally:
+        server.stop()
+
+
+CLIENT = """
+import sys
+from session_buddy_skills.bridge import create_skills_tracker
+tracker = create_skills_tracker(sys.argv[1], backend="mcp", mcp_server_url=sys.argv[2])
+for n in range(100):
+    tracker.track_invocation(sys.argv[1])(completed=True)
+"""
+
+
+def test_two_clients_share_one_spool(data_dir: Path, new_tracker: NewTracker) -> None:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLIENT, name, NOBODY], env=environment(data_dir), cwd=ROOT
+        )
+        for name in ("one", "two")
+    ]
+    assert [process.wait(60) for process in started] == [0, 0]
+    watching = new_tracker(NOBODY)
+    assert watching.status().spooled == 200
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: watching.status().spooled == 0)
+        found = metrics(server)
+        assert [found[name]["completed_invocations"] for name in ("one", "two")] == [100, 100]
+    finally:
+        server.stop()
+
+
+def test_what_a_power_cut_left_is_taken_in_but_for_the_torn_line(
+    new_tracker: NewTracker, data_dir: Path
+) -> None:
+    tracker = new_tracker(NOBODY)
+    use(tracker, 10)
+    tracker.close()
+    folder = Locations(data_dir).spool
+    [path] = spool.waiting(folder)
+    whole = path.read_bytes()
+    torn = whole[: -len(whole.splitlines()[-1]) // 2]
+    unnamed = path.with_suffix(".part")
+    unnamed.write_bytes(torn)
+    path.unlink()
+    os.utime(unnamed, (time.time() - 3_600,) * 2)
+    lines = [json.loads(line) for line in torn.splitlines()[:-1]]
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: not spool.waiting(folder))
+        assert metrics(server)["k"]["total_invocations"] == len(lines) == 9
+    finally:
+        server.stop()
+    [rejected] = (folder / spool.REJECTED).read_text().splitlines()
+    assert json.loads(rejected)["reason"].startswith("not JSON: ")
+
+
+def test_what_the_server_refuses_is_set_aside_alone(
+    new_tracker: NewTracker, data_dir: Path, server: ServerProcess
+) -> None:
+    tracker = new_tracker(server.url)
+    use(tracker, 20)
+    use(tracker, 1, "bad\tname")
+    use(tracker, 20)
+    wait_until(lambda: tracker.status().queued == 0)
+    wait_until(lambda: tracker.status().rejected > 0)
+    assert metrics(server)["k"]["completed_invocations"] == 40
+    reasons = {
+        json.loads(line)["reason"]
+        for line in (Locations(data_dir).spool / spool.REJECTED).read_text().splitlines()
+    }
+    assert reasons == {
+        'invocations[0].skill_name must have no control characters, not "bad\\tname".'
+    }
