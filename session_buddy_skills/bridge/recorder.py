@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from uuid_utils.compat import uuid7
+import uuid_utils
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import Breaker, State
@@ -119,7 +119,7 @@ class Recorder:
         must_be_names(alternatives_considered=alternatives_considered)
         must_be_number(selection_rank=selection_rank)
         record: Record = {
-            "invocation_id": str(uuid7()),
+            "invocation_id": str(uuid_utils.uuid7()),
             "session_id": session_id,
             "skill_name": skill_name,
             "invoked_at": datetime.now(UTC).isoformat(),

@@ -226,10 +226,10 @@ PROGRAM = """
 import asyncio, os, signal, sys, time
 from session_buddy_skills.bridge import create_skills_tracker
 tracker = create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1])
+how, name = sys.argv[2:]
 for _ in range(50):
-    tracker.track_invocation("k")()
-tracker.track_invocation("open")
-how = sys.argv[2]
+    tracker.track_invocation(name)()
+tracker.track_invocation(f"{name} open")
 if how == "terminated":
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(30)
@@ -238,7 +238,7 @@ if how == "raises":
 if how == "forks":
     child = os.fork()
     for _ in range(50):
-        tracker.track_invocation("k" if child else "child")()
+        tracker.track_invocation(name if child else f"{name} child")()
     if child:
         assert os.waitpid(child, 0)[1] == 0
 if how == "loop crashes":
@@ -259,30 +259,26 @@ ENDS = {
 @pytest.mark.parametrize("reachable", [True, False])
 @pytest.mark.parametrize("how", ENDS)
 def test_however_a_program_ends_all_of_it_is_kept(
-    how: str, reachable: bool, server: ServerProcess, data_dir: Path
+    how: str, reachable: bool, shared_server: ServerProcess, shared_dir: Path
 ) -> None:
-    url = server.url if reachable else NOBODY
+    url, name = (shared_server.url if reachable else NOBODY), f"{how} {reachable}"
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, url, how],
-        env=environment(data_dir),
+        [sys.executable, "-c", PROGRAM, url, how, name],
+        env=environment(shared_dir),
         cwd=ROOT,
         capture_output=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == ENDS[how], done.stderr.decode()
-    own = server if reachable else start_server(data_dir)
-    try:
-        wait_until(lambda: not list(Locations(data_dir).spool.glob("*.jsonl")))
-        found = metrics(own)
-    finally:
-        if own is not server:
-            own.stop()
+    wait_until(lambda: not list(Locations(shared_dir).spool.glob("*.jsonl")))
+    found = metrics(shared_server)
+    closed, left_open = found[name], found[f"{name} open"]
     both = 100 if how == "forks" else 50
-    assert found["k"]["completed_invocations"] == found["k"]["total_invocations"] == both
-    assert found["open"]["unknown_invocations"] == found["open"]["total_invocations"] == 1
+    assert closed["completed_invocations"] == closed["total_invocations"] == both
+    assert left_open["unknown_invocations"] == left_open["total_invocations"] == 1
     if how == "forks":
-        assert found["child"]["completed_invocations"] == 50
+        assert found[f"{name} child"]["completed_invocations"] == 50
 
 
 def test_direct_opens_the_database_itself(new_tracker: NewTracker, data_dir: Path) -> None:

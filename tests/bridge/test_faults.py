@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -88,11 +89,11 @@ FAULTS: dict[str, Misbehaviour] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_that_misbehaves_costs_nothing(
-    fault: str, new_tracker: NewTracker, data_dir: Path
+    fault: str, new_tracker: NewTracker, shared_server: ServerProcess, shared_dir: Path
 ) -> None:
     with misbehaving(FAULTS[fault]) as url:
         tracker = new_tracker(url)
-        use(tracker, 20)
+        use(tracker, 20, fault)
         since = time.monotonic()
         found = tracker.get_recommendations("run the tests")
         assert time.monotonic() - since < tracker.deadline + CALL_SECONDS
@@ -103,12 +104,8 @@ def test_a_server_that_misbehaves_costs_nothing(
     assert tracker.status().delivered == 0
     assert tracker.status().breaker != "closed"
     assert tracker.status().last_error
-    server = start_server(data_dir)
-    try:
-        wait_until(lambda: settled(tracker.recorder))
-        assert metrics(server)["k"]["completed_invocations"] == 20
-    finally:
-        server.stop()
+    wait_until(lambda: settled(tracker.recorder))
+    assert metrics(shared_server)[fault]["completed_invocations"] == 20
 
 
 def test_a_hanging_server_costs_one_deadline_and_then_none(new_tracker: NewTracker) -> None:
@@ -226,23 +223,25 @@ for n in range(100):
 """
 
 
-def test_two_clients_share_one_spool(data_dir: Path, new_tracker: NewTracker) -> None:
+def test_two_clients_share_one_spool(
+    shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
+) -> None:
+    # Stopped, the server takes nothing in until both are done.
+    shared_server.process.send_signal(signal.SIGSTOP)
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", CLIENT, name, NOBODY], env=environment(data_dir), cwd=ROOT
+            [sys.executable, "-c", CLIENT, name, NOBODY], env=environment(shared_dir), cwd=ROOT
         )
         for name in ("one", "two")
     ]
-    assert [process.wait(60) for process in started] == [0, 0]
+    codes = [process.wait(60) for process in started]
     watching = new_tracker(NOBODY)
-    assert watching.status().spooled == 200
-    server = start_server(data_dir)
-    try:
-        wait_until(lambda: watching.status().spooled == 0)
-        found = metrics(server)
-        assert [found[name]["completed_invocations"] for name in ("one", "two")] == [100, 100]
-    finally:
-        server.stop()
+    spooled = watching.status().spooled
+    shared_server.process.send_signal(signal.SIGCONT)
+    assert (codes, spooled) == ([0, 0], 200)
+    wait_until(lambda: watching.status().spooled == 0)
+    found = metrics(shared_server)
+    assert [found[name]["completed_invocations"] for name in ("one", "two")] == [100, 100]
 
 
 def test_what_a_power_cut_left_is_taken_in_but_for_the_torn_line(

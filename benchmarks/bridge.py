@@ -1,0 +1,205 @@
+"""`python -m benchmarks.bridge`: what the bridge costs its caller, and a call the server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.figures import Figure
+from session_buddy_skills.bridge import SkillsTracker, create_skills_tracker, tracked_agent
+from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.mcp_http import McpHttp
+
+NOBODY = "http://127.0.0.1:9"
+MICRO = 1e6
+BURST = 10_000
+AGENT_SECONDS = 0.010
+
+
+@contextlib.contextmanager
+def server(data_dir: Path) -> Iterator[str]:
+    """A real one, of its own process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "session_buddy_skills", "serve", "--port", "0"],
+        env={**os.environ, f"{PREFIX}DATA_DIR": str(data_dir), f"{PREFIX}EMBEDDER": "none"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        yield line.split("MCP on ")[1].split("/mcp")[0]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextlib.contextmanager
+def hanging() -> Iterator[str]:
+    """Accepts, and never answers."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=200)
+    clients: list[socket.socket] = []
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                clients.append(listener.accept()[0])
+
+    threading.Thread(target=accept, daemon=True).start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+    for one in clients:
+        one.close()
+
+
+def one_use(tracker: SkillsTracker) -> tuple[float, float]:
+    """Seconds that the start took, and the end."""
+    first = time.perf_counter()
+    completer = tracker.track_invocation("RefactoringAgent", "line too long", ["x"], 1, "tests")
+    second = time.perf_counter()
+    if completer is not None:
+        completer(completed=True)
+    return second - first, time.perf_counter() - second
+
+
+def uses(tracker: SkillsTracker, count: int, pause: float) -> tuple[float, float]:
+    """Medians of starts and of ends, some time apart as in real work."""
+    taken = []
+    for _ in range(count):
+        taken.append(one_use(tracker))
+        time.sleep(pause)
+    starts, ends = zip(*taken, strict=True)
+    return median(starts), median(ends)
+
+
+def burst(tracker: SkillsTracker) -> tuple[float, float]:
+    """10,000 uses at once: seconds a use, and the longest that one call took."""
+    since = time.perf_counter()
+    longest = max(max(one_use(tracker)) for _ in range(BURST))
+    return (time.perf_counter() - since) / BURST, longest
+
+
+def agents(tracker: SkillsTracker, runs: int) -> float:
+    """How much longer an agent's run of 10 ms takes when it is tracked, as a share of it."""
+
+    def work() -> None:
+        end = time.perf_counter() + AGENT_SECONDS
+        while time.perf_counter() < end:
+            pass
+
+    def plain() -> None:
+        work()
+
+    def tracked() -> None:
+        with tracked_agent(tracker, "RefactoringAgent", candidates=["RefactoringAgent", "x"]):
+            work()
+
+    def timed(call: Callable[[], None]) -> float:
+        since = time.perf_counter()
+        call()
+        return time.perf_counter() - since
+
+    pairs = [(timed(plain), timed(tracked)) for _ in range(runs)]
+    return median(second / first for first, second in pairs) - 1
+
+
+def off() -> float:
+    """Seconds of a call while tracking is off."""
+    track = create_skills_tracker("s", enabled=False).track_invocation
+    count = 100_000
+    since = time.perf_counter()
+    for _ in range(count):
+        track("k")
+    return (time.perf_counter() - since) / count
+
+
+def importing() -> float:
+    """Median seconds of importing the bridge, in processes of its own."""
+    program = (
+        "import time; t = time.perf_counter(); import session_buddy_skills.bridge; "
+        "print(time.perf_counter() - t)"
+    )
+    return median(
+        float(
+            subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+        )
+        for _ in range(15)
+    )
+
+
+def calls(url: str) -> tuple[float, float]:
+    """Of `track_invocation` over MCP: the median of calls in a row, and calls a second from 16."""
+
+    def call(client: McpHttp, n: int) -> float:
+        since = time.perf_counter()
+        client.call_tool("track_invocation", {"session_id": f"s{n}", "skill_name": "k"})
+        return time.perf_counter() - since
+
+    client = McpHttp(url, timeout=30)
+    in_a_row = median(call(client, n) for n in range(300))
+    each = 100
+
+    def many(number: int) -> None:
+        own = McpHttp(url, timeout=30)
+        for n in range(each):
+            call(own, number * each + n)
+
+    async def all_of_them() -> float:
+        since = time.perf_counter()
+        await asyncio.gather(*(asyncio.to_thread(many, number) for number in range(16)))
+        return 16 * each / (time.perf_counter() - since)
+
+    return in_a_row, asyncio.run(all_of_them())
+
+
+def measure(count: int) -> Iterator[Figure]:
+    """Every figure."""
+    seconds = importing()
+    yield Figure("importing the bridge", seconds * 1e3, "ms", "<= 150")
+    yield Figure("a call, off", off() * MICRO, "us", "<= 0.2")
+    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as up, hanging() as hangs:
+        os.environ[f"{PREFIX}DATA_DIR"] = folder
+        in_a_row, many = calls(up)
+        yield Figure("tools/call, one after another", in_a_row * 1e3, "ms", "<= 3")
+        yield Figure("tools/call from 16 clients", many, "/s", ">= 400")
+        for name, url in {"up": up, "down": NOBODY, "hanging": hangs}.items():
+            how: dict[str, Any] = {"backend": "mcp", "mcp_server_url": url}
+            tracker = create_skills_tracker("s", **how)
+            start, end = uses(tracker, count, 0.002)
+            yield Figure(f"track, server {name}", start * MICRO, "us", "<= 50")
+            yield Figure(f"complete, server {name}", end * MICRO, "us", "<= 50")
+            each, longest = burst(tracker)
+            yield Figure(f"both, in a burst of {BURST:,}, {name}", each * MICRO, "us")
+            yield Figure(f"longest of these, {name}", longest * 1e3, "ms")
+            share = agents(tracker, 200)
+            yield Figure(f"agent of 10 ms, tracked, {name}", share * 100, "%", "<= 1")
+            tracker.close()
+
+
+def main() -> None:
+    """Measure, print a table; exits with 1 if a target is missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bridge", description=__doc__)
+    parser.add_argument("--count", type=int, default=1_000, help="uses that are timed one by one")
+    options = parser.parse_args()
+    missed = False
+    for one in measure(options.count):
+        verdict = {True: "met", False: "MISSED", None: ""}[one.met]
+        print(f"{one.name:42}{one.value:10.2f} {one.unit:4}{one.target:10}{verdict}".rstrip())
+        missed |= one.met is False
+    raise SystemExit(missed)
+
+
+if __name__ == "__main__":
+    main()
