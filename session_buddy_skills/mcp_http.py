@@ -16,6 +16,18 @@ from urllib.parse import urlsplit
 
 from session_buddy_skills.errors import InputError, ServerUnreachableError
 
+PROTOCOL = "2026-07-28"
+"""The first that knows no session: each call says for itself what it needs."""
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json, text/event-stream",
+    "MCP-Protocol-Version": PROTOCOL,
+    "Mcp-Method": "tools/call",
+}
+META = {
+    "io.modelcontextprotocol/protocolVersion": PROTOCOL,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
 OK = 200
 INVALID_PARAMS = -32602
 SHOWN = 200
@@ -51,10 +63,10 @@ class McpHttp:
             "jsonrpc": "2.0",
             "id": next(self._ids),
             "method": "tools/call",
-            "params": {"name": name, "arguments": arguments},
+            "params": {"name": name, "arguments": arguments, "_meta": META},
         }
         body = json.dumps(message, separators=(",", ":")).encode()
-        status, answer = self._post(body)
+        status, answer = self._post(name, body)
         try:
             found = json.loads(answer)
             if found.get("error", {}).get("code") == INVALID_PARAMS:
@@ -81,25 +93,21 @@ class McpHttp:
                 open_socket.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
-    def _post(self, body: bytes) -> tuple[int, bytes]:
+    def _post(self, name: str, body: bytes) -> tuple[int, bytes]:
         # A server may have closed a connection that was idle; that is known only by trying. The
         # calls that are made here may all be made twice.
         kept_alive = self._connection.sock is not None
         try:
-            return self._exchange(body)
+            return self._exchange(name, body)
         except (OSError, HTTPException, AttributeError) as error:  # the last, if closed meanwhile
             self._connection.close()
             if self._closed or isinstance(error, TimeoutError):
                 raise ServerUnreachableError(f"{self.url} has not answered in time.") from error
             if kept_alive:
-                return self._post(body)
+                return self._post(name, body)
             raise ServerUnreachableError(f"{self.url} cannot be reached: {error!r}.") from error
 
-    def _exchange(self, body: bytes) -> tuple[int, bytes]:
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-        }
-        self._connection.request("POST", self._path, body, headers)
+    def _exchange(self, name: str, body: bytes) -> tuple[int, bytes]:
+        self._connection.request("POST", self._path, body, HEADERS | {"Mcp-Name": name})
         answer = self._connection.getresponse()
         return answer.status, answer.read()

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import Breaker, State
@@ -31,10 +32,10 @@ Send = Callable[[Sequence[Record]], None]
 
 AT_ONCE = 500
 """Most records in one delivery."""
-QUEUED_MOST = 10_000
-"""Records that wait in memory; more go to the spool."""
-HELD_MOST = 10 * QUEUED_MOST
-"""Records that are held where the spool takes none either; more are refused, and counted."""
+QUEUED_MOST = 30_000
+"""Starts and ends that wait in memory, some 20 MB; at more, the caller writes them to the spool."""
+HELD_MOST = 4 * QUEUED_MOST
+"""What is held where the spool takes none either; more are refused, and counted."""
 LINGER = 0.1
 """Seconds that are waited for more, so that one delivery carries many: each costs the program a
 fraction of a millisecond, and waking the thread for it costs the caller some 40 microseconds."""
@@ -42,6 +43,13 @@ RETRY_SECONDS = 1.0
 """After which a spool that could not be written is tried again."""
 EXIT_SECONDS = 1.0
 """What delivering may take while the program ends; the rest is spooled."""
+
+
+class Pending(Protocol):
+    """Something to deliver."""
+
+    def record(self) -> Record:
+        """What is known of it now; all of it, so that a later one stands in place of an earlier."""
 
 
 @dataclass(slots=True)
@@ -63,19 +71,19 @@ class Outbox:
         self._folder = folder
         self._breaker = breaker
         self.counts = Delivered()
-        self._queue: deque[Record] = deque()
-        self._in_flight: list[Record] = []
+        self._queue: deque[Pending] = deque()
+        self._in_flight: list[Pending] = []
         self._look_at_spool = True
         self.can_spool = True
         self._forget_threads()
         _OUTBOXES.add(self)
         _hear_of_the_end()
 
-    def put(self, record: Record) -> None:
-        """Deliver this record some time."""
+    def put(self, pending: Pending) -> None:
+        """Deliver the record of this some time."""
         if len(self._queue) >= QUEUED_MOST and not self._make_room():
             return
-        self._queue.append(record)
+        self._queue.append(pending)
         if self._thread is None:
             self._start()
         if not self._wake.is_set():
@@ -99,7 +107,7 @@ class Outbox:
             self._wake.set()
             thread.join(seconds)
         # Of a thread that still waits for an answer it is not known whether its records arrived.
-        rest = [*self._in_flight, *self._queue]
+        rest = list(dict.fromkeys([*self._in_flight, *self._queue]))
         self._queue.clear()
         if rest and not self._spool(rest):
             logger.error("%d invocations are lost: %s", len(rest), self.counts.last_error)
@@ -135,10 +143,10 @@ class Outbox:
             if len(self._queue) < QUEUED_MOST:
                 return True
             if not self._spool_fails.is_set():
-                records = [self._queue.popleft() for _ in range(len(self._queue))]
-                if self._spool(records):
+                waiting = self._take(len(self._queue))
+                if self._spool(waiting):
                     return True
-                self._queue.extendleft(reversed(records))
+                self._queue.extendleft(reversed(waiting))
             if len(self._queue) < HELD_MOST:
                 return True
             if not self.counts.lost:
@@ -167,12 +175,15 @@ class Outbox:
         return max(self._breaker.seconds_left, LINGER) if self._look_at_spool else None
 
     def _deliver_some(self) -> None:
-        taken = [self._queue.popleft() for _ in range(min(AT_ONCE, len(self._queue)))]
-        # An end says all that its start did.
-        self._in_flight = list({one["invocation_id"]: one for one in taken}.values())
-        if not self._sent(self._in_flight) and not self._spool(self._in_flight):
+        self._in_flight = self._take(min(AT_ONCE, len(self._queue)))
+        records = [one.record() for one in self._in_flight]
+        if not self._sent(records) and not self._spool(self._in_flight):
             self._queue.extendleft(reversed(self._in_flight))
         self._in_flight = []
+
+    def _take(self, count: int) -> list[Pending]:
+        """The next of the queue; what is there twice, for its start and its end, once."""
+        return list(dict.fromkeys(self._queue.popleft() for _ in range(count)))
 
     def _sent(self, records: Sequence[Record]) -> bool:
         """Whether the server has these; what it refuses is set aside, and counts as sent."""
@@ -205,17 +216,17 @@ class Outbox:
             logger.error("an invocation was refused: %s", error)
             spool.reject(self._folder, [(json.dumps(records[0]).encode(), str(error))])
 
-    def _spool(self, records: Sequence[Record]) -> bool:
+    def _spool(self, waiting: Sequence[Pending]) -> bool:
         """Whether these are in the spool."""
         try:
-            spool.put(self._folder, records)
+            spool.put(self._folder, [one.record() for one in waiting])
         except OSError as error:
             self.counts.last_error = f"the spool {self._folder} cannot be written: {error.strerror}"
             self._spool_fails.set()
             self.can_spool = False
             return False
         self.can_spool = True
-        self.counts.spooled += len(records)
+        self.counts.spooled += len(waiting)
         self._look_at_spool = True
         return True
 

@@ -6,20 +6,16 @@ import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
-
-import uuid_utils
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import Breaker, State
 from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend, Channel, McpChannel, connect
 from session_buddy_skills.bridge.outbox import Outbox, before_the_end, in_child
-from session_buddy_skills.bridge.runs import Run, must_be_names, must_be_number, must_be_texts
+from session_buddy_skills.bridge.runs import Run, check_types
 from session_buddy_skills.errors import InputError, SkillsError
-from session_buddy_skills.limits import QUERY_CHARS
 from session_buddy_skills.locations import locations
 from session_buddy_skills.spool import Record
 
@@ -102,12 +98,13 @@ class Recorder:
         Raises:
             TypeError: an argument is of a wrong type.
         """
-        if type(skill_name) is not str or type(session_id) is not str:
-            raise TypeError(
-                f"skill_name and session_id must be text: {skill_name!r}, {session_id!r}"
-            )
-        texts = {
+        fields = {
+            "skill_name": skill_name,
+            "session_id": session_id,
             "user_query": user_query,
+            "alternatives_considered": alternatives_considered,
+            "selection_rank": selection_rank,
+            "recommendation_id": None if recommendation_id is None else str(recommendation_id),
             "workflow_path": workflow_path,
             "workflow_phase": workflow_phase,
             "workflow_step_id": workflow_step_id,
@@ -115,34 +112,17 @@ class Recorder:
             "user": user,
             "source": source,
         }
-        must_be_texts(**texts)
-        must_be_names(alternatives_considered=alternatives_considered)
-        must_be_number(selection_rank=selection_rank)
-        record: Record = {
-            "invocation_id": str(uuid_utils.uuid7()),
-            "session_id": session_id,
-            "skill_name": skill_name,
-            "invoked_at": datetime.now(UTC).isoformat(),
-        }
-        record |= {name: value for name, value in texts.items() if value is not None}
-        if user_query is not None:
-            record["user_query"] = user_query[:QUERY_CHARS]
-        if alternatives_considered:
-            record["alternatives_considered"] = list(alternatives_considered)
-        if selection_rank is not None:
-            record["selection_rank"] = selection_rank
-        if recommendation_id is not None:
-            record["recommendation_id"] = str(recommendation_id)
+        check_types(fields)
         self.started += 1
-        run = Run(self, record)
+        run = Run(self, fields)
         self.open_runs.add(run)
-        self.put(record)
+        self.put(run)
         return run
 
-    def put(self, record: Record) -> None:
-        """Deliver a record, unless tracking is off."""
+    def put(self, run: Run) -> None:
+        """Deliver what is known of a run, unless tracking is off."""
         if self.backend != "off":
-            self._outbox.put(record)
+            self._outbox.put(run)
 
     def ask(self, tool: str, arguments: dict[str, Any], seconds: float) -> tuple[Any, str | None]:
         """What a tool answers, or None and the reason; after so many seconds at the latest."""

@@ -1,35 +1,53 @@
-"""Uses of skills while they run."""
+"""Uses of skills while they run.
+
+Whoever records waits for this code, and between two uses a program does other things, so that none
+of it is in the processor's caches: what can be left to the thread that delivers is left to it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+import uuid_utils
+
+from session_buddy_skills.limits import QUERY_CHARS
 from session_buddy_skills.spool import Record
 
 if TYPE_CHECKING:
     from session_buddy_skills.bridge.recorder import Recorder
 
 Outcome = Literal["completed", "failed", "abandoned", "unknown"]
+_LISTS = frozenset({"alternatives_considered", "follow_up_actions"})
+_NUMBERS = frozenset({"selection_rank", "rating"})
+_REQUIRED = frozenset({"skill_name", "session_id"})
 
 
 class Run:
     """One use of a skill that has started; ends once."""
 
-    __slots__ = ("__weakref__", "_record", "_recorder", "_since", "ended")
+    __slots__ = ("_end", "_fields", "_id", "_recorder", "_since", "_started_at")
 
-    def __init__(self, recorder: Recorder, record: Record) -> None:
+    def __init__(self, recorder: Recorder, fields: dict[str, Any]) -> None:
         self._recorder = recorder
-        self._record = record
+        self._fields = fields
+        self._id = uuid_utils.uuid7()
+        self._started_at = time.time()
         self._since = time.perf_counter()
-        self.ended = False
+        self._end: dict[str, Any] | None = None
 
     @property
     def invocation_id(self) -> UUID:
         """Its id, made here."""
-        return UUID(self._record["invocation_id"])
+        return UUID(int=self._id.int)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was said how it ended."""
+        return self._end is not None
 
     def end(
         self,
@@ -40,57 +58,65 @@ class Run:
         follow_up_actions: Sequence[str] | None = None,
         rating: int | None = None,
     ) -> None:
-        """Record how it ended; only the first end counts. An error type belongs to a failure."""
-        must_be_texts(error_type=error_type)
-        must_be_names(follow_up_actions=follow_up_actions)
-        must_be_number(rating=rating)
+        """Record how it ended; only the first end counts. An error type belongs to a failure.
+
+        Raises:
+            TypeError: an argument is of a wrong type, or nothing says how it ended.
+        """
+        lasted = time.perf_counter() - self._since
+        fields = {
+            "error_type": error_type,
+            "follow_up_actions": follow_up_actions,
+            "rating": rating,
+        }
+        check_types(fields)
         if outcome is None:
             if completed is None:
                 raise TypeError("end() needs an outcome, or completed in its place")
             failed: Outcome = "failed" if error_type else "abandoned"
             outcome = "completed" if completed else failed
-        if self.ended:
-            return
-        self.ended = True
-        told = {
-            "outcome": outcome,
-            "error_type": error_type if outcome == "failed" else None,
-            "follow_up_actions": list(follow_up_actions) if follow_up_actions else None,
-            "rating": rating,
-            "duration_seconds": round(time.perf_counter() - self._since, 6),
-        }
-        self._put(told)
+        if outcome != "failed":
+            fields["error_type"] = None
+        self._put(fields | {"outcome": outcome, "duration_seconds": lasted})
 
     def lapse(self) -> None:
         """Its session is over, and nobody said how it ended."""
-        if not self.ended:
-            self.ended = True
-            self._put({"outcome": "unknown"})
+        self._put({"outcome": "unknown"})
 
-    def _put(self, told: dict[str, Any]) -> None:
-        end = {name: value for name, value in told.items() if value is not None}
-        self._recorder.put(self._record | end)
-        self._recorder.open_runs.discard(self)
+    def record(self) -> Record:
+        """All that is known of it now."""
+        started_at = datetime.fromtimestamp(self._started_at, UTC)
+        told = self._fields | (self._end or {})
+        record = {name: value for name, value in told.items() if value not in (None, (), [])}
+        for name in _LISTS & record.keys():
+            record[name] = list(record[name])
+        if "user_query" in record:
+            record["user_query"] = record["user_query"][:QUERY_CHARS]
+        return record | {"invocation_id": str(self._id), "invoked_at": started_at.isoformat()}
+
+    def _put(self, end: dict[str, Any]) -> None:
+        if self._end is None:
+            self._end = end
+            self._recorder.open_runs.discard(self)
+            self._recorder.put(self)
 
 
-def must_be_texts(**given: object) -> None:
-    """Raise a TypeError that names the first argument that is not text, nor None."""
-    for name, value in given.items():
-        if value is not None and not isinstance(value, str):
-            raise TypeError(f"{name} must be text, not {value!r}")
+def check_types(fields: dict[str, Any]) -> None:
+    """Make sure that what a caller gave is of the kinds that it must be.
 
-
-def must_be_names(**given: object) -> None:
-    """Likewise, not a list of texts."""
-    for name, value in given.items():
+    Raises:
+        TypeError: the first that is not, and what it must be.
+    """
+    for name, value in fields.items():
         if value is None:
-            continue
-        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-            raise TypeError(f"{name} must be a list of texts, not {value!r}")
-
-
-def must_be_number(**given: object) -> None:
-    """Likewise, not a whole number."""
-    for name, value in given.items():
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-            raise TypeError(f"{name} must be a whole number, not {value!r}")
+            if name in _REQUIRED:
+                raise TypeError(f"{name} must be text, not None")
+        elif name in _LISTS:
+            texts = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+            if not texts:
+                raise TypeError(f"{name} must be a list of texts, not {value!r}")
+        elif name in _NUMBERS:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{name} must be a whole number, not {value!r}")
+        elif not isinstance(value, str):
+            raise TypeError(f"{name} must be text, not {value!r}")
