@@ -41,6 +41,9 @@ bench-analytics: $(VENV)/.test-installed  ## what reports cost among a million i
 bench-import: $(VENV)/.test-installed  ## how fast histories come in, and what memory that takes
 	$(BIN)/python -m benchmarks.importing
 
+bench-bridge: $(VENV)/.test-installed  ## what the bridge costs its caller, and a call the server
+	$(BIN)/python -m benchmarks.bridge
+
 bench-stats: $(VENV)/.test-installed  ## whether intervals, alarms and lifts keep what they promise
 	$(BIN)/python -m benchmarks.statistics
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
 from session_buddy_skills.bridge.runs import Run
-from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork
+from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork, name_of
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
@@ -159,6 +160,17 @@ class WorkflowObserver:
         self._tracker = tracker
         self._workflow_path = workflow_path
         self._running: dict[str, Run] = {}
+
+    @contextmanager
+    def phase(self, phase: str) -> Iterator[None]:
+        """A phase, from its start to its end; it has failed if the block raises."""
+        self.phase_started(phase)
+        try:
+            yield
+        except BaseException as error:
+            self.phase_ended(phase, success=False, error_type=name_of(type(error)))
+            raise
+        self.phase_ended(phase)
 
     def phase_started(self, phase: str) -> None:
         """A phase starts; runs that state no phase belong to it until it ends."""

@@ -161,7 +161,7 @@ class TrackedWork:
         outcome, error_type = self.outcome, self.error_type
         if kind is not None:
             failed = issubclass(kind, Exception) and not issubclass(kind, asyncio.CancelledError)
-            outcome, error_type = ("failed", _name(kind)) if failed else ("abandoned", None)
+            outcome, error_type = ("failed", name_of(kind)) if failed else ("abandoned", None)
         elif outcome is None:
             succeeded = getattr(self.result, "success", True) is not False
             outcome = "completed" if succeeded and error_type is None else "failed"
@@ -183,6 +183,7 @@ class TrackedWork:
         self.__exit__(kind, error, traceback)
 
 
-def _name(kind: type[BaseException]) -> str:
+def name_of(kind: type[BaseException]) -> str:
+    """An exception's name with its module's, unless that is Python's own."""
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return f"{module}{kind.__qualname__}"

@@ -360,6 +360,8 @@ async def test_agents_and_phases_of_crackerjack(
         raise OSError("x")
     observer.phase_ended("fast_hooks", success=False, error_type="HookFailed")
     observer.phase_ended("never started")
+    with pytest.raises(RuntimeError), observer.phase("commit"):
+        raise RuntimeError("workflow-task-failed: commit")
     await asyncio.to_thread(wait_until, lambda: settled(tracker.recorder))
     found = await asyncio.to_thread(metrics, server)
     agent = found["FormattingAgent"]
@@ -368,6 +370,7 @@ async def test_agents_and_phases_of_crackerjack(
     assert agent["avg_selection_rank"] == 2
     assert agent["common_errors"] == {"OSError": 1}
     assert found["fast_hooks"]["common_errors"] == {"HookFailed": 1}
+    assert found["commit"]["common_errors"] == {"RuntimeError": 1}
     assert found["fast_hooks"]["workflow_paths"] == {"comprehensive": 1}
 
 
