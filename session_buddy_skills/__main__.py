@@ -1,5 +1,5 @@
 """`python -m session_buddy_skills` is the command `session-buddy-skills`."""
 
-from session_buddy_skills.cli import main
+from session_buddy_skills.entry import main
 
 main()

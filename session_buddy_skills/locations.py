@@ -56,6 +56,11 @@ class Locations:
         """What the server that has the database open says of itself."""
         return self._beside("server.json")
 
+    @property
+    def server_log(self) -> Path:
+        """What that server has to say, where a shim has started it."""
+        return self._beside("server.log")
+
     def _beside(self, what: str) -> Path:
         path = self.data_dir / "postgresql" if self.postgresql else self.database_path
         return path.with_name(f"{path.name}.{what}")
@@ -66,3 +71,14 @@ def locations(database: str | Path | None = None, data_dir: Path | None = None) 
     folder = data_dir or os.environ.get(f"{PREFIX}DATA_DIR") or default_data_dir()
     named = database or os.environ.get(f"{PREFIX}DATABASE")
     return Locations(Path(folder).expanduser().absolute(), str(named) if named else None)
+
+
+def shared_environment(own: Locations) -> dict[str, str]:
+    """The environment of a server for this database, started by whoever needs one first.
+
+    A database's address may have a password in it, which everybody could read in a command line.
+    """
+    named = {f"{PREFIX}DATA_DIR": str(own.data_dir)}
+    if own.database is not None:
+        named[f"{PREFIX}DATABASE"] = own.database
+    return {**os.environ, **named}

@@ -24,6 +24,7 @@ def write(path: Path, server: ServerFile) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     unnamed = path.with_name(f"{path.name}.{server.pid}.part")
     descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -41,6 +42,7 @@ def read(path: Path) -> ServerFile | None:
 
 def remove(path: Path, server: ServerFile) -> None:
     """Take it back, unless another server has spoken since."""
-    if read(path) == server:
+    found = read(path)
+    if found is not None and found.pid == server.pid:
         with suppress(OSError):
             path.unlink()

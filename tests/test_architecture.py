@@ -36,6 +36,7 @@ LEVELS = {
     "git_metrics": 0,
     "import_reports": 0,
     "imports": 0,
+    "local_server": 1,
     "rendering": 1,
     "terminal": 2,
     "analytics": 1,
@@ -66,8 +67,10 @@ LEVELS = {
     "web": 3,
     "importers": 3,
     "bridge": 3,
+    "shim": 3,
     "app": 4,
     "cli": 4,
+    "entry": 4,
 }
 ENTRIES = {"__init__", "__main__"}
 

@@ -99,7 +99,7 @@ def test_a_damaged_file_is_said_and_left(recorded: Path) -> None:
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], []])
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], ["--isolated"]])
 def test_a_file_of_another_kind(tmp_path: Path, command: list[str]) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("only text\n" * 1_000)
@@ -138,7 +138,7 @@ def test_a_file_that_may_not_be_written(recorded: Path) -> None:
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], []])
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], ["--isolated"]])
 def test_a_disk_that_is_full_from_the_start(tmp_path: Path, command: list[str]) -> None:
     with small_disk(tmp_path / "small", mebibytes=1) as folder:
         with suppress(OSError), (folder / "ballast").open("wb", buffering=0) as file:

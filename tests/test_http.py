@@ -185,7 +185,7 @@ def test_a_port_in_use_is_said_in_one_sentence(empty_server: ServerProcess) -> N
 
 def test_a_database_that_is_held_is_said_in_one_sentence(empty_server: ServerProcess) -> None:
     database = empty_server.data_dir / "skills.duckdb"
-    for command in (["serve", "--port", "0"], [], ["db", "status"], ["db", "backup"]):
+    for command in (["serve", "--port", "0"], ["--isolated"], ["db", "status"], ["db", "backup"]):
         done = run_command(empty_server.data_dir, *command)
         assert done.returncode == 75
         assert done.stdout == ""

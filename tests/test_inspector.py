@@ -84,7 +84,7 @@ class Inspector:
 @pytest.fixture(params=["http", "stdio"])
 def inspector(request: pytest.FixtureRequest, tmp_path: Path) -> Inspector:
     if request.param == "stdio":
-        return Inspector(list(COMMAND), tmp_path)
+        return Inspector([*COMMAND, "--isolated"], tmp_path)
     return over_http(request.getfixturevalue("server"), tmp_path)
 
 

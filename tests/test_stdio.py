@@ -1,4 +1,4 @@
-"""A real subprocess on standard input and output."""
+"""A server in one process of its own, on standard input and output: `--isolated`."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from fastmcp.client.transports import StdioTransport
 from tests.conftest import COMMAND, ROOT, environment, run_command
 
 COMMANDS = [
-    COMMAND,
-    (str(Path(sys.executable).with_name("session-buddy-skills")),),
+    (*COMMAND, "--isolated"),
+    (str(Path(sys.executable).with_name("session-buddy-skills")), "--isolated"),
     (str(Path(sys.executable).with_name("fastmcp")), "run", "server.py", "--no-banner"),
 ]
 
@@ -40,7 +40,7 @@ async def test_a_client_records_and_asks(tmp_path: Path, command: tuple[str, ...
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     started = subprocess.Popen(
-        COMMAND,
+        (*COMMAND, "--isolated"),
         env=environment(tmp_path),
         cwd=ROOT,
         stdin=subprocess.PIPE,

@@ -6,11 +6,13 @@ import logging
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from session_buddy_skills.cli.db import db
 from session_buddy_skills.cli.importing import import_
+from session_buddy_skills.cli.local import LOCAL_SERVER
 from session_buddy_skills.cli.reports import REPORTS
 from session_buddy_skills.cli.skills import skills
 from session_buddy_skills.cli.taxonomy import taxonomy
@@ -18,7 +20,8 @@ from session_buddy_skills.errors import SkillsError
 
 HELP = """Record every use of an agent's skills, and answer from the record.
 
-Without a command it is an MCP server on standard input and output, as an MCP host starts it.
+Without a command it is what an MCP host starts: MCP on standard input and output, passed on to the
+local server, which is started when there is none and leaves after half an hour without a call.
 """
 
 
@@ -52,14 +55,28 @@ class _GroupWithVariables(click.Group):
     metavar="FOLDER",
     help="Folder for database, backups, exports and key.",
 )
+@click.option(
+    "--isolated",
+    is_flag=True,
+    help="Without a command: serve in this very process, which then holds the database.",
+)
 @click.version_option(package_name="session-buddy-skills")
 @click.pass_context
-def cli(context: click.Context, database: str | None, data_dir: Path | None) -> None:
+def cli(
+    context: click.Context,
+    database: str | None,
+    data_dir: Path | None,
+    isolated: bool,
+) -> None:
     context.obj = {"database": database, "data_dir": data_dir}
     if context.invoked_subcommand is None:
-        if sys.stdin.isatty():
-            click.echo("Waiting for an MCP client on standard input; --help tells more.", err=True)
-        _serve_with("serve_stdio", context.obj)
+        if isolated:
+            _serve_with("serve_stdio", context.obj)
+            return
+        from session_buddy_skills import shim
+        from session_buddy_skills.locations import locations
+
+        shim.main(locations(database, data_dir))
 
 
 @cli.command()
@@ -69,13 +86,21 @@ def cli(context: click.Context, database: str | None, data_dir: Path | None) -> 
     type=click.IntRange(0, 65_535),
     help="Port to listen on; 0 takes a free one.  [default: 8678]",
 )
+@click.option("--any-port", is_flag=True, help="Take a free port where that one is taken.")
+@click.option(
+    "--idle-minutes",
+    type=click.FloatRange(0, min_open=True),
+    help="Leave after so long without a call.  [default: never]",
+)
 @click.pass_obj
-def serve(options: dict[str, object], host: str | None, port: int | None) -> None:
+def serve(options: dict[str, object], /, host: str | None, port: int | None, **how: Any) -> None:
     """Serve MCP over HTTP, until SIGTERM or Ctrl-C."""
-    _serve_with("serve_http", options | {"host": host, "port": port})
+    _serve_with("serve_http", options | {"host": host, "port": port}, **how)
 
 
 cli.add_command(db)
+for of_server in LOCAL_SERVER:
+    cli.add_command(of_server)
 cli.add_command(import_)
 cli.add_command(skills)
 cli.add_command(taxonomy)
@@ -83,14 +108,14 @@ for command in REPORTS:
     cli.add_command(command)
 
 
-def _serve_with(name: str, options: dict[str, object]) -> None:
+def _serve_with(name: str, options: dict[str, object], **how: Any) -> None:
     # Imported here: the server's libraries take over a second to load.
     import anyio
 
     from session_buddy_skills.cli import serving
     from session_buddy_skills.settings import Settings
 
-    anyio.run(partial(getattr(serving, name), Settings.load(**options)))
+    anyio.run(partial(getattr(serving, name), Settings.load(**options), **how))
 
 
 def main() -> None:

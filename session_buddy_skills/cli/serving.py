@@ -6,19 +6,31 @@ import logging
 import os
 import signal
 import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
 from session_buddy_skills import server_file
 from session_buddy_skills.errors import AddressError
+from session_buddy_skills.locations import HOST
 from session_buddy_skills.server_file import ServerFile
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings, one_thread_for_arrays
 from session_buddy_skills.spooling import taking_in
 
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
 logger = logging.getLogger("session_buddy_skills")
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+LOOPBACK = {HOST, "::1", "localhost"}
+ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - looked for, not listened on
 GRACE_SECONDS = 5
 
 
@@ -38,44 +50,110 @@ async def serve_stdio(settings: Settings) -> None:
         tasks.cancel_scope.cancel()
 
 
-async def serve_http(settings: Settings) -> None:
+async def serve_http(
+    settings: Settings, *, any_port: bool = False, idle_minutes: float | None = None
+) -> None:
     """Answer MCP and plain HTTP until SIGTERM or SIGINT comes, then finish what is under way.
+
+    With `any_port` on a free one where that of the settings is taken; with `idle_minutes` until so
+    long without a request as well.
 
     Raises:
         AddressError: the address cannot be listened on.
     """
     _log_to_stderr(settings)
-    listener = _listen(settings.host, settings.port)
+    try:
+        listener = _listen(settings.host, settings.port)
+    except AddressError:
+        if not any_port:
+            raise
+        listener = _listen(settings.host, 0)
+    host, port = listener.getsockname()[:2]
+    said = ServerFile(_url(host, port), os.getpid(), version("session-buddy-skills"))
     one_thread_for_arrays()
-    async with open_service(settings) as service, taking_in(service, settings.locations.spool):
+    async with (
+        # Taken back once the database is let go of: another server may have it then.
+        _said(settings.locations.server_file, said) as say,
+        open_service(settings) as service,
+        taking_in(service, settings.locations.spool),
+    ):
         import uvicorn
 
         from session_buddy_skills.app import build_app, http_app
 
         # It announces each refused call without its reason, which tools/ logs.
         logging.getLogger("fastmcp").setLevel(logging.WARNING)
+        busy = _Busy(http_app(build_app(settings, service)))
         config = uvicorn.Config(
-            http_app(build_app(settings, service)),
+            busy,
             http="h11",
             log_config=None,
             access_log=settings.log_level == "debug",
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        host, port = listener.getsockname()[:2]
+        server = uvicorn.Server(config)
+        # uvicorn listens to signals later, and raises the one that ended it once more when it is
+        # done, which must not end the process before the database is closed.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
+        say()
         logger.info("MCP on http://%s:%s/mcp, database %s", host, port, service.location)
         if settings.host not in LOOPBACK:
             logger.warning("anyone who can reach %s can read and write the record", host)
-        # uvicorn raises the signal that ended it once more when it is done, which must not end the
-        # process before the database is closed.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: None)
-        said = ServerFile(f"http://{host}:{port}", os.getpid(), version("session-buddy-skills"))
-        path = settings.locations.server_file
-        server_file.write(path, said)
+        async with anyio.create_task_group() as tasks:
+            if idle_minutes is not None:
+                tasks.start_soon(_leave_when_idle, busy, idle_minutes * 60, server)
+            await server.serve(sockets=[listener])
+            tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _said(path: Path, said: ServerFile) -> AsyncIterator[Callable[[], None]]:
+    """Says where the server is when that is called, and takes it back at the end."""
+    try:
+        yield partial(server_file.write, path, said)
+    finally:
+        server_file.remove(path, said)
+
+
+def _url(host: str, port: int) -> str:
+    """Where this machine's programs find a server that listens on this address."""
+    if host in ANYWHERE:
+        host = HOST
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Busy:
+    """Passes requests on, and knows when the last one was."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._under_way = 0
+        self._last = time.monotonic()
+
+    @property
+    def idle_seconds(self) -> float:
+        return 0.0 if self._under_way else time.monotonic() - self._last
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        self._under_way += 1
         try:
-            await uvicorn.Server(config).serve(sockets=[listener])
+            await self._app(scope, receive, send)
         finally:
-            server_file.remove(path, said)
+            self._under_way -= 1
+            self._last = time.monotonic()
+
+
+async def _leave_when_idle(busy: _Busy, seconds: float, server: uvicorn.Server) -> None:
+    left = seconds
+    while left > 0:
+        await anyio.sleep(left)
+        left = seconds - busy.idle_seconds
+    logger.info("leaving after %.0f s without a request", busy.idle_seconds)
+    server.should_exit = True
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,55 @@
+"""`status`, `stop` and `logs`: the local server, as a shim or `serve` has started it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from session_buddy_skills import local_server
+from session_buddy_skills.errors import ServerUnreachableError
+from session_buddy_skills.locations import Locations, locations
+
+Options = dict[str, Any]
+
+
+def _locations(options: Options) -> Locations:
+    folder = options["data_dir"]
+    return locations(options["database"], Path(folder) if folder else None)
+
+
+@click.command()
+@click.pass_obj
+def status(options: Options) -> None:
+    """Show the local server: where it is, and what it holds."""
+    own = _locations(options)
+    server = local_server.running(own)
+    found = local_server.health(server) if server else None
+    if server is None or found is None:
+        raise ServerUnreachableError(f"no server has {own.database_path} open.")
+    click.echo(f"server    {server.url}/mcp, process {server.pid}, version {server.version}")
+    click.echo(f"database  {found['database']}")
+    click.echo(f"holds     {found['invocations']:,} invocations")
+    click.echo(f"up        {found['uptime_seconds'] / 60:.1f} minutes")
+
+
+@click.command()
+@click.pass_obj
+def stop(options: Options) -> None:
+    """Ask the local server to finish and leave."""
+    server = local_server.stop(_locations(options))
+    click.echo(f"process {server.pid} has left" if server else "no server was running")
+
+
+@click.command()
+@click.option("-n", "--lines", type=click.IntRange(1), default=50, show_default=True)
+@click.pass_obj
+def logs(options: Options, lines: int) -> None:
+    """Show the end of the log of a server that a shim has started."""
+    log = _locations(options).server_log
+    found = local_server.last_lines(log, lines)
+    click.echo("".join(found) if found else f"there is no log {log}", nl=not found)
+
+
+LOCAL_SERVER = (status, stop, logs)

@@ -1,0 +1,37 @@
+"""The command `session-buddy-skills`: without more the shim, which must start at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from session_buddy_skills.locations import Locations, locations
+
+OPTIONS = ("--database", "--data-dir")
+
+
+def main() -> None:
+    """Run the shim, or one of the commands."""
+    own = of_shim(sys.argv[1:])
+    if own is None:
+        from session_buddy_skills.cli import main as run_command
+
+        run_command()
+    else:
+        from session_buddy_skills import shim
+
+        shim.main(own)
+
+
+def of_shim(arguments: Sequence[str]) -> Locations | None:
+    """Where the shim's database is; None where the arguments are more than that."""
+    given: dict[str, str] = {}
+    rest = list(arguments)
+    while rest:
+        name, is_there, value = rest.pop(0).partition("=")
+        if name not in OPTIONS or not (is_there or rest):
+            return None
+        given[name] = value if is_there else rest.pop(0)
+    folder = given.get("--data-dir")
+    return locations(given.get("--database"), Path(folder) if folder else None)

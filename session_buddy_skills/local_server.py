@@ -1,0 +1,136 @@
+"""The server that programs on this machine share: found by its file, started when there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from session_buddy_skills import server_file
+from session_buddy_skills.errors import DatabaseHeldError, ServerUnreachableError
+from session_buddy_skills.locations import Locations, shared_environment
+from session_buddy_skills.server_file import ServerFile
+
+START_SECONDS = 25.0
+"""What a start may take; Claude Code itself gives up after 30."""
+STOP_SECONDS = 20.0
+LOOK_SECONDS = 0.05
+HEALTH_SECONDS = 2.0
+SERVE = ("serve", "--any-port", "--idle-minutes", "30")
+OK = 200
+
+
+def running(locations: Locations) -> ServerFile | None:
+    """The server that has this database open, if it answers."""
+    said = server_file.read(locations.server_file)
+    return said if said is not None and health(said) is not None else None
+
+
+def health(server: ServerFile) -> dict[str, Any] | None:
+    """What a server answers to `GET /health`; None if it does not."""
+    address = urlsplit(server.url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        answer = connection.getresponse()
+        found: dict[str, Any] = json.loads(answer.read())
+        return found if answer.status == OK else None
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def ensure(locations: Locations) -> ServerFile:
+    """The server of this database: the one that runs, unless it is older than this, or a new one.
+
+    Raises:
+        ServerUnreachableError: it could not be started; the message says why.
+    """
+    found = running(locations)
+    if found is not None and _parts(found.version) < _parts(version("session-buddy-skills")):
+        stop(locations)
+        found = None
+    return found or _start(locations)
+
+
+def stop(locations: Locations) -> ServerFile | None:
+    """Ask the server to finish and leave; answers with it once it has gone, None if none ran.
+
+    Raises:
+        ServerUnreachableError: it has not left in time.
+    """
+    found = running(locations)
+    if found is None:
+        return None
+    with suppress(ProcessLookupError):
+        os.kill(found.pid, signal.SIGTERM)
+    end = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < end:
+        # It takes its file back once the database is closed; killed, it cannot.
+        if not locations.server_file.exists() or not _alive(found.pid):
+            return found
+        time.sleep(LOOK_SECONDS)
+    raise ServerUnreachableError(f"the server with process id {found.pid} has not left.")
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The end of a log; nothing where there is none."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return list(deque(file, count))
+    except FileNotFoundError:
+        return []
+
+
+def _start(locations: Locations) -> ServerFile:
+    log = locations.server_log
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "session_buddy_skills", *SERVE],
+            env=shared_environment(locations),
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            cwd=log.parent,
+        )
+    finally:
+        os.close(descriptor)
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if (found := running(locations)) is not None:
+            return found
+        code = process.poll()
+        # Where several start one at once, all but one find the database held, and wait for that.
+        if code is not None and code != DatabaseHeldError.exit_code:
+            said = "".join(last_lines(log, 1)).strip() or f"exit code {code}"
+            raise ServerUnreachableError(f"the server did not start: {said} (see {log})")
+        time.sleep(LOOK_SECONDS)
+    raise ServerUnreachableError(f"the server did not start in {START_SECONDS:.0f} s; see {log}.")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _parts(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".") if part.isdigit())

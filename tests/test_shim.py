@@ -1,0 +1,318 @@
+"""Hosts that share one local server through their shims: real processes, killed and restarted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+from session_buddy_skills import local_server, server_file
+from session_buddy_skills.locations import Locations
+from session_buddy_skills.server_file import ServerFile
+from session_buddy_skills.shim import uuid7, with_ids
+from tests.conftest import COMMAND, ROOT, environment, run_command, start_server
+
+HELLO = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "t", "version": "1"},
+}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Locations]:
+    """A database whose server is stopped after the test, whoever has started it."""
+    found = Locations(tmp_path / "data")
+    yield found
+    if (server := server_file.read(found.server_file)) is not None:
+        process = psutil.Process(server.pid)
+        process.terminate()
+        process.wait(20)
+
+
+class Host:
+    """What an MCP host does with its server: lines out, lines in."""
+
+    def __init__(self, own: Locations) -> None:
+        self.process = subprocess.Popen(
+            COMMAND,
+            env=environment(own.data_dir, port=0),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._number = 0
+
+    def send(self, method: str, params: Any, *, number: int | None = None) -> None:
+        assert self.process.stdin is not None
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        message |= {} if number is None else {"id": number}
+        self.process.stdin.write(json.dumps(message) + "\n")
+        self.process.stdin.flush()
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def ask(self, method: str, params: Any) -> dict[str, Any]:
+        self._number += 1
+        self.send(method, params, number=self._number)
+        answer = self.receive()
+        assert answer["id"] == self._number
+        return answer
+
+    def call(self, tool: str, **arguments: Any) -> Any:
+        result = self.ask("tools/call", {"name": tool, "arguments": arguments})["result"]
+        assert not result["isError"], result
+        return result["structuredContent"]
+
+    def hello(self) -> None:
+        answer = self.ask("initialize", HELLO)
+        assert answer["result"]["protocolVersion"] == "2025-11-25"
+        self.send("notifications/initialized", {})
+
+    def end(self) -> None:
+        out, _ = self.process.communicate(timeout=30)
+        assert (self.process.returncode, out) == (0, "")
+
+
+async def test_a_client_records_and_asks_in_both_eras(own: Locations) -> None:
+    transport = StdioTransport(
+        COMMAND[0], list(COMMAND[1:]), env=environment(own.data_dir, port=0), cwd=str(ROOT)
+    )
+    async with Client(transport) as client:
+        await client.call_tool("track_invocation", {"session_id": "s", "skill_name": "k"})
+        assert len(await client.list_tools()) > 30
+        with pytest.raises(Exception, match="session_id is required"):
+            await client.call_tool("session_summary", {})
+    host = Host(own)
+    host.hello()
+    assert host.call("session_summary", session_id="s")["pending_invocations"] == 1
+    host.end()
+
+
+def test_twenty_hosts_at_once_share_one_server(own: Locations) -> None:
+    hosts = [Host(own) for _ in range(20)]
+    for host in hosts:
+        host.send("initialize", HELLO, number=1)
+    for host in hosts:
+        assert host.receive()["result"]["serverInfo"]["name"] == "session-buddy-skills"
+    for number, host in enumerate(hosts):
+        host.call("track_invocation", session_id=f"s{number}", skill_name="k")
+    assert hosts[0].call("health_check")["invocations"] == 20
+    servers = [
+        process
+        for process in psutil.process_iter(["cmdline", "environ"])
+        if "--any-port" in (process.info["cmdline"] or [])
+        and str(own.data_dir) in (process.info["environ"] or {}).values()
+    ]
+    assert [process.pid for process in servers] == [server_of(own).pid]
+    for host in hosts:
+        host.end()
+
+
+def server_of(own: Locations) -> ServerFile:
+    found = server_file.read(own.server_file)
+    assert found is not None
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_server_is_replaced_and_nothing_is_lost_or_twice(own: Locations) -> None:
+    """Five hosts record without a pause, with no id of their own, while the server is killed."""
+    counts = [0] * 5
+    over = threading.Event()
+
+    def record(number: int) -> None:
+        host = Host(own)
+        host.hello()
+        while not over.is_set():
+            host.call("track_invocation", session_id=f"s{number}", skill_name="k")
+            counts[number] += 1
+        host.end()
+
+    threads = [threading.Thread(target=record, args=(number,)) for number in range(5)]
+    for one in threads:
+        one.start()
+    for _ in range(3):
+        before = sum(counts)
+        while sum(counts) < before + 50:
+            time.sleep(0.02)
+        os.kill(server_of(own).pid, signal.SIGKILL)
+    before = sum(counts)
+    while sum(counts) < before + 50:
+        time.sleep(0.02)
+    over.set()
+    for one in threads:
+        one.join(60)
+    host = Host(own)
+    host.hello()
+    for number, count in enumerate(counts):
+        assert host.call("session_summary", session_id=f"s{number}")["total_invocations"] == count
+    host.end()
+
+
+def test_an_older_server_is_asked_to_leave(own: Locations) -> None:
+    server = start_server(own.data_dir)
+    before = server_of(own)
+    older = ServerFile(before.url, before.pid, "0.0.9")
+    server_file.write(own.server_file, older)
+    host = Host(own)
+    host.hello()
+    assert host.call("health_check")["status"] == "ok"
+    assert server.stop() == 0
+    assert server_of(own).pid != before.pid
+    host.end()
+
+
+def test_a_server_without_calls_leaves_by_itself(own: Locations) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", "--idle-minutes", "0.02"],
+        env=environment(own.data_dir),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "leaving after" in errors
+    assert not own.server_file.exists()
+
+
+def test_a_server_of_another_port_is_taken_where_that_one_is_taken(own: Locations) -> None:
+    first = start_server(own.data_dir)
+    port = first.url.rpartition(":")[2]
+    second = subprocess.Popen(
+        [*COMMAND, "serve", "--port", port, "--any-port"],
+        env=environment(own.data_dir / "other"),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert second.stderr is not None
+    assert f":{port}/" not in second.stderr.readline()
+    second.terminate()
+    second.communicate(timeout=20)
+    assert (second.returncode, first.stop()) == (0, 0)
+
+
+def test_status_logs_and_stop(own: Locations) -> None:
+    folder = own.data_dir
+    none = run_command(folder, "status")
+    assert (none.returncode, none.stderr) == (
+        69,
+        f"session-buddy-skills: no server has {own.database_path} open.\n",
+    )
+    assert run_command(folder, "stop").stdout == "no server was running\n"
+    assert run_command(folder, "logs").stdout == f"there is no log {own.server_log}\n"
+    host = Host(own)
+    host.hello()
+    host.call("track_invocation", session_id="s", skill_name="k")
+    host.end()
+    shown = run_command(folder, "status").stdout.splitlines()
+    assert shown[0].startswith(f"server    {server_of(own).url}/mcp, process ")
+    assert shown[1:3] == [f"database  {own.database_path}", "holds     1 invocations"]
+    assert "MCP on http://127.0.0.1:" in run_command(folder, "logs").stdout
+    for file in (own.server_file, own.server_log):
+        assert file.stat().st_mode & 0o777 == 0o600
+    pid = server_of(own).pid
+    assert run_command(folder, "stop").stdout == f"process {pid} has left\n"
+    assert not own.server_file.exists()
+    end = time.monotonic() + 5
+    while psutil.pid_exists(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_shim_and_not_the_server(own: Locations, number: signal.Signals) -> None:
+    host = Host(own)
+    host.hello()
+    host.call("track_invocation", session_id="s", skill_name="k")
+    since = time.monotonic()
+    host.process.send_signal(number)
+    assert host.process.wait(5) == 0
+    assert time.monotonic() - since < 1
+    host.process.communicate()
+    assert local_server.running(own) is not None
+
+
+def test_a_cancelled_call_is_not_answered(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    host.call("health_check")
+    os.kill(server_of(own).pid, signal.SIGSTOP)
+    host.send("tools/call", {"name": "health_check", "arguments": {}}, number=90)
+    host.send("tools/call", {"name": "health_check", "arguments": {}}, number=91)
+    time.sleep(0.3)
+    host.send("notifications/cancelled", {"requestId": 90})
+    time.sleep(0.1)
+    os.kill(server_of(own).pid, signal.SIGCONT)
+    assert host.receive()["id"] == 91
+    host.end()
+
+
+def test_what_is_no_message_and_a_server_that_cannot_start_are_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    broken = Locations(tmp_path / "folder", str(tmp_path / "folder"))
+    (tmp_path / "folder").mkdir()
+    host = Host(broken)
+    assert host.process.stdin is not None
+    host.process.stdin.write("nonsense\n[1]\n")
+    host.process.stdin.flush()
+    assert host.receive()["error"]["message"].startswith("not JSON: ")
+    assert host.receive()["error"]["message"] == "a message must be a JSON object"
+    host.process.kill()
+    host.process.communicate()
+    process = subprocess.run(
+        [*COMMAND, "--database", str(tmp_path / "folder")],
+        input=json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}),
+        env=environment(tmp_path, port=0),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    error = json.loads(process.stdout)["error"]["message"]
+    assert error.startswith("the server did not start: ")
+    assert str(tmp_path / "folder") in error
+    assert error in process.stderr
+
+
+def test_what_records_gets_an_id_and_nothing_else_is_changed() -> None:
+    track = {"name": "track_invocation", "arguments": {"skill_name": "k", "invocation_id": None}}
+    message = {"id": 1, "method": "tools/call", "params": track}
+    sent = with_ids(message)["params"]["arguments"]
+    assert sent["skill_name"] == "k"
+    assert len(sent["invocation_id"]) == 36
+    given = {"skill_name": "k", "invocation_id": "mine"}
+    own = {"method": "tools/call", "params": {"name": "track_invocation", "arguments": given}}
+    assert with_ids(own)["params"]["arguments"] == given
+    many = {"name": "record_invocations", "arguments": {"invocations": [{"skill_name": "a"}, {}]}}
+    sent = with_ids({"method": "tools/call", "params": many})["params"]["arguments"]
+    assert len({one["invocation_id"] for one in sent["invocations"]}) == 2
+    for other in (
+        {"method": "tools/list"},
+        {"method": "tools/call", "params": {"name": "health_check", "arguments": {"a": 1}}},
+        {"method": "tools/call", "params": {"name": "record_invocations", "arguments": [1]}},
+        {"method": "tools/call", "params": {"name": "track_invocation"}},
+    ):
+        assert with_ids(other) == other
+    ids = [uuid7() for _ in range(1_000)]
+    assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
+    assert len(set(ids)) == 1_000
