@@ -1,10 +1,11 @@
-"""`python -m benchmarks.bridge`: what the bridge costs its caller, and a call the server."""
+"""`python -m benchmarks.bridge`: what the bridge costs its caller, and shim and server."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -13,19 +14,40 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
+
 from benchmarks.figures import Figure
+from session_buddy_skills import local_server
 from session_buddy_skills.bridge import SkillsTracker, create_skills_tracker, tracked_agent
-from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.mcp_http import McpHttp
 
 NOBODY = "http://127.0.0.1:9"
 MICRO = 1e6
 BURST = 10_000
 AGENT_SECONDS = 0.010
+HELLO: dict[str, Any] = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "benchmark", "version": "1"},
+    },
+}
+LIST = {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}}
+CALL = {
+    "jsonrpc": "2.0",
+    "id": 3,
+    "method": "tools/call",
+    "params": {"name": "health_check", "arguments": {}},
+}
 TOOLS: dict[str, Callable[[int], tuple[str, dict[str, Any]]]] = {
     "health_check": lambda _: ("health_check", {}),
     "track_invocation": lambda n: (
@@ -171,12 +193,78 @@ def calls(url: str, asked: Callable[[int], tuple[str, dict[str, Any]]]) -> tuple
     return in_a_row, asyncio.run(all_of_them())
 
 
+def first_list(folder: Path) -> tuple[float, float]:
+    """Seconds from starting a shim to its first `tools/list`, and MiB that it takes."""
+    since = time.perf_counter()
+    with subprocess.Popen(
+        [sys.executable, "-m", "session_buddy_skills"],
+        env={**os.environ, f"{PREFIX}DATA_DIR": str(folder), f"{PREFIX}PORT": "0"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for message in (HELLO, LIST):
+            process.stdin.write(json.dumps(message).encode() + b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+        taken = time.perf_counter() - since
+        memory = psutil.Process(process.pid).memory_info().rss / 2**20
+        process.stdin.close()
+    return taken, memory
+
+
+def through_shim(folder: Path, url: str) -> float:
+    """Milliseconds that a shim adds to a call: medians of calls through it and to the server."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "session_buddy_skills"],
+        env={**os.environ, f"{PREFIX}DATA_DIR": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+
+        def line(message: dict[str, Any]) -> float:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            since = time.perf_counter()
+            process.stdin.write(json.dumps(message).encode() + b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            return time.perf_counter() - since
+
+        line(HELLO)
+        client = HTTPConnection("127.0.0.1", int(url.rpartition(":")[2]))
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers["MCP-Protocol-Version"] = HELLO["params"]["protocolVersion"]
+
+        def straight() -> float:
+            since = time.perf_counter()
+            client.request("POST", "/mcp", json.dumps(CALL).encode(), headers)
+            client.getresponse().read()
+            return time.perf_counter() - since
+
+        pairs = [(line(CALL), straight()) for _ in range(300)]
+        process.stdin.close()
+    client.close()
+    return (median(one for one, _ in pairs) - median(other for _, other in pairs)) * 1e3
+
+
 def measure(count: int) -> Iterator[Figure]:
     """Every figure."""
     seconds = importing()
     yield Figure("importing the bridge", seconds * 1e3, "ms", "<= 150")
     yield Figure("a call, off", off() * MICRO, "us", "<= 0.2")
+    with tempfile.TemporaryDirectory() as folder:
+        cold, _ = first_list(Path(folder))
+        yield Figure("shim, first tools/list, no server", cold, "s", "<= 3")
+        local_server.stop(Locations(Path(folder)))
     with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as up, hanging() as hangs:
+        lists = [first_list(Path(folder)) for _ in range(9)]
+        yield Figure("shim, first tools/list", median(one for one, _ in lists), "s", "<= 0.15")
+        yield Figure("shim, memory", median(one for _, one in lists), "MiB", "<= 25")
+        yield Figure("shim, added to a call", through_shim(Path(folder), up), "ms", "<= 2")
         for tool, asked in TOOLS.items():
             in_a_row, many = calls(up, asked)
             yield Figure(f"{tool}, one after another", in_a_row * 1e3, "ms", "<= 3")
