@@ -7,8 +7,8 @@ of a second, and a bridge or a shim has no time for it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
@@ -23,8 +23,7 @@ def default_data_dir() -> Path:
     return platformdirs.user_data_path("session-buddy-skills")
 
 
-@dataclass(frozen=True, slots=True)
-class Locations:
+class Locations(NamedTuple):
     """The database's file, or its address where it is PostgreSQL, and the files beside it."""
 
     data_dir: Path

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFile:
+class ServerFile(NamedTuple):
     """Where a server is."""
 
     url: str
@@ -28,7 +27,7 @@ def write(path: Path, server: ServerFile) -> None:
     unnamed = path.with_name(f"{path.name}.{server.pid}.part")
     descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(server), file)
+        json.dump(server._asdict(), file)
     unnamed.replace(path)
 
 

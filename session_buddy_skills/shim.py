@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
@@ -27,7 +26,8 @@ from session_buddy_skills.errors import SkillsError
 from session_buddy_skills.locations import Locations
 
 Message = dict[str, Any]
-AT_ONCE = 16
+AT_ONCE = 64
+"""Requests that are under way; more wait in the host's pipe."""
 TRIES = 4
 CONNECT_SECONDS = 5.0
 PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
@@ -45,26 +45,26 @@ class Shim:
         self._finding = threading.Lock()
         self._writing = threading.Lock()
         self._protocol: str | None = None
-        self._connections = threading.local()
+        self._idle: list[tuple[str, HTTPConnection]] = []
+        self._room = threading.BoundedSemaphore(AT_ONCE)
         self._under_way: dict[object, HTTPConnection | None] = {}
 
     def run(self) -> None:
         """Until the input ends; what was asked before is answered."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            for line in sys.stdin.buffer:
-                if not line.strip():
-                    continue
-                try:
-                    message = json.loads(line)
-                except ValueError as error:
-                    self._fail(None, PARSE_ERROR, f"not JSON: {error}")
-                    continue
-                if not isinstance(message, dict):
-                    self._fail(None, INVALID_REQUEST, "a message must be a JSON object")
-                    continue
-                self._take(message, pool)
+        for line in sys.stdin.buffer:
+            if not line.strip():
+                continue
+            try:
+                message = json.loads(line)
+            except ValueError as error:
+                self._fail(None, PARSE_ERROR, f"not JSON: {error}")
+                continue
+            if not isinstance(message, dict):
+                self._fail(None, INVALID_REQUEST, "a message must be a JSON object")
+                continue
+            self._take(message)
 
-    def _take(self, message: Message, pool: ThreadPoolExecutor) -> None:
+    def _take(self, message: Message) -> None:
         method, number = message.get("method"), message.get("id")
         if method == "notifications/cancelled":
             self._cancel((message.get("params") or {}).get("requestId"))
@@ -73,7 +73,15 @@ class Shim:
             self._forward(message)
         else:
             self._under_way[number] = None
-            pool.submit(self._forward, message)
+            self._room.acquire()
+            # Python waits for these at its end, and not on the way: a slow call holds up no other.
+            threading.Thread(target=self._forward_beside, args=(message,)).start()
+
+    def _forward_beside(self, message: Message) -> None:
+        try:
+            self._forward(message)
+        finally:
+            self._room.release()
 
     def _cancel(self, number: object) -> None:
         """The server hears of it by the connection that ends; the host waits for no answer."""
@@ -95,7 +103,8 @@ class Shim:
                 self._exchange(number, body, headers)
                 return
             except (OSError, HTTPException) as error:
-                self._forget_server()
+                with self._finding:
+                    self._server_url = None
                 problem = f"the server cannot be reached: {error!r}"
             except SkillsError as error:
                 problem = str(error)
@@ -107,18 +116,25 @@ class Shim:
             self._fail(number, INTERNAL_ERROR, problem)
 
     def _exchange(self, number: object, body: bytes, headers: dict[str, str]) -> None:
-        connection = self._connection()
+        url, connection = self._connection()
         if number in self._under_way:
             self._under_way[number] = connection
-        connection.request("POST", "/mcp", body, headers)
-        answer = connection.getresponse()
-        for message in _messages(answer):
-            own = message.get("id") == number and "method" not in message
-            if own and number in self._under_way:
-                del self._under_way[number]
-            elif own and self._protocol is None:
-                self._protocol = (message.get("result") or {}).get("protocolVersion")
-            self._write(message)
+        try:
+            connection.request("POST", "/mcp", body, headers)
+            for message in _messages(connection.getresponse()):
+                self._pass_back(number, message)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append((url, connection))
+
+    def _pass_back(self, number: object, message: Message) -> None:
+        own = message.get("id") == number and "method" not in message
+        if own and number in self._under_way:
+            del self._under_way[number]
+        elif own and self._protocol is None:
+            self._protocol = (message.get("result") or {}).get("protocolVersion")
+        self._write(message)
 
     def _headers(self, message: Message) -> dict[str, str]:
         headers = {
@@ -136,28 +152,23 @@ class Shim:
                 headers["Mcp-Name"] = str(name)
         return headers
 
-    def _connection(self) -> HTTPConnection:
-        """This thread's, to the server of now."""
+    def _connection(self) -> tuple[str, HTTPConnection]:
+        """One that is idle, or a new one, to the server of now."""
         with self._finding:
             if self._server_url is None:
                 self._server_url = local_server.ensure(self._locations).url
             url = self._server_url
-        kept: tuple[str, HTTPConnection] | None = getattr(self._connections, "kept", None)
-        if kept is not None and kept[0] == url and kept[1].sock is not None:
-            return kept[1]
+        with suppress(IndexError):
+            while True:
+                kept = self._idle.pop()
+                if kept[0] == url and kept[1].sock is not None:
+                    return kept
+                kept[1].close()
         address = urlsplit(url)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=CONNECT_SECONDS)
         connection.connect()
         connection.sock.settimeout(None)  # how long a call may take is for the host to say
-        self._connections.kept = (url, connection)
-        return connection
-
-    def _forget_server(self) -> None:
-        with self._finding:
-            self._server_url = None
-        kept = getattr(self._connections, "kept", None)
-        if kept is not None:
-            kept[1].close()
+        return url, connection
 
     def _fail(self, number: object, code: int, sentence: str) -> None:
         error = {"code": code, "message": sentence}
