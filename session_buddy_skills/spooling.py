@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -88,7 +89,11 @@ class SpoolIntake:
 @asynccontextmanager
 async def taking_in(service: Service, folder: Path) -> AsyncIterator[None]:
     """Take in that spool in the background, for as long as the block runs."""
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(SpoolIntake(service, folder).run)
+    # No task group: FastMCP ends a lifespan in another task than it began it in.
+    task = asyncio.create_task(SpoolIntake(service, folder).run())
+    try:
         yield
-        tasks.cancel_scope.cancel()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

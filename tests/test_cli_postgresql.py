@@ -87,7 +87,7 @@ async def test_check_names_what_is_wrong(settings: Settings) -> None:
     assert output.count("refers to a query that is not stored") == 5
 
 
-@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], []])
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["db", "migrate"], ["--isolated"]])
 def test_nobody_is_there(tmp_path: Path, command: list[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

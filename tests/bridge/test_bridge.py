@@ -82,6 +82,11 @@ async def test_questions_are_answered(server: ServerProcess, data_dir: Path) -> 
         async with bridge.run("pytest-run", user_query="run the tests"):
             pass
         found = await bridge.recommend("run the tests", limit=3)
+        for _ in range(100):  # what is recorded is taken in in the background
+            if found:
+                break
+            await anyio.sleep(0.1)
+            found = await bridge.recommend("run the tests", limit=3)
         assert found[0]["skill_name"] == "pytest-run"
         assert {"similarity_score", "completed", "duration_seconds", "workflow_phase"} <= set(
             found[0]
