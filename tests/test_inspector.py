@@ -129,14 +129,14 @@ def test_inspector_calls_every_tool(server: ServerProcess, tmp_path: Path) -> No
         inspector.call("skill_metrics", {}),
         inspector.call("health_check", {}),
         inspector.call("export_metrics", {"path": "all.json"}),
-        inspector.call("record_git_metrics", {"session_id": "s", "metrics": {"branch_count": 3}}),
-        inspector.call("distilled_skill_health", {"threshold_days": 30}),
         inspector.call("import_metrics", {"path": "../exports/all.json", "kind": "export"}),
         inspector.call("register_skills", {"skills": [{"name": "lint", "description": "Lints."}]}),
         inspector.call("list_skills", {}),
         inspector.call("recommend_skills", {"user_query": "lint this", "session_id": "s"}),
         inspector.call("similar_skills", {"skill_name": "lint"}),
         inspector.call("get_workflow_recommendations", {"session_id": "s"}),
+        inspector.call("record_git_metrics", {"session_id": "s", "metrics": {"branch_count": 3}}),
+        inspector.call("distilled_skill_health", {"threshold_days": 30}),
     ]
     check(answers)
     assert answers[3][1]["structuredContent"]["total_invocations"] == 2
