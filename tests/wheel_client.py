@@ -14,7 +14,7 @@ from fastmcp.client.transports import StdioTransport
 
 async def main(command: str) -> None:
     async with Client(
-        StdioTransport(command, [], env=dict(os.environ), keep_alive=False)
+        StdioTransport(command, ["--isolated"], env=dict(os.environ), keep_alive=False)
     ) as client:
         await record(client, "stdio")
     serve = [command, "serve", "--port", "0"]
