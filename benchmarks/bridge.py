@@ -173,15 +173,15 @@ def calls(url: str, asked: Callable[[int], tuple[str, dict[str, Any]]]) -> tuple
 
     def call(client: McpHttp, n: int) -> float:
         since = time.perf_counter()
-        client.call_tool(*asked(n))
+        client.call_tool(*asked(n), 30)
         return time.perf_counter() - since
 
-    client = McpHttp(url, timeout=30)
+    client = McpHttp(url)
     in_a_row = median(call(client, n) for n in range(300))
     each = 100
 
     def many(number: int) -> None:
-        own = McpHttp(url, timeout=30)
+        own = McpHttp(url)
         for n in range(each):
             call(own, number * each + n)
 

@@ -15,7 +15,7 @@ async def main() -> None:
         except FileNotFoundError as error:
             print(f"ruff-format failed: {error}")
     status = bridge.status()
-    print(f"{status.delivered} delivered, {status.spooled} in the spool")
+    print(f"{status.queued} wait, {status.spooled} are in the spool")
 
 
 asyncio.run(main())

@@ -29,4 +29,4 @@ with observer.phase("tests"):
         completer(completed=False, error_type="AssertionError", follow_up_actions=["fix"])
 
 tracker.close()
-print(f"{tracker.status().delivered} delivered, {tracker.status().spooled} in the spool")
+print(f"{tracker.status().queued} wait, {tracker.status().spooled} are in the spool")

@@ -12,7 +12,7 @@ import socket
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from session_buddy_skills.errors import InputError, ServerUnreachableError
 
@@ -29,17 +29,21 @@ META = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 OK = 200
-INVALID_PARAMS = -32602
+TOO_LARGE = 413
 SHOWN = 200
-SEND_AGAIN = "session-buddy-skills/send-again"
-"""What a tool's error carries that the arguments are not to blame for."""
+REFUSED = "session-buddy-skills/refused"
+"""What a tool's error carries that the arguments are to blame for."""
 
 
 class McpHttp:
     """One connection to one server, for one thread at a time."""
 
-    def __init__(self, url: str, *, timeout: float) -> None:
-        """`url` is the server's address, with or without `/mcp`; `timeout` is in seconds."""
+    def __init__(self, url: str) -> None:
+        """`url` is the server's address, with or without `/mcp`.
+
+        Raises:
+            InputError: it is none.
+        """
         parts = urlsplit(url if "://" in url else f"http://{url}")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise InputError(
@@ -50,14 +54,16 @@ class McpHttp:
         self._path = parts.path.rstrip("/") or "/mcp"
         self._ids = itertools.count(1)
         self._closed = False
-        self._connection = kind(parts.hostname, parts.port, timeout=timeout)
+        self._connection = kind(parts.hostname, _port(parts))
+        self.host, self.port = self._connection.host, self._connection.port
 
-    def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
-        """What the tool answers.
+    def call_tool(self, name: str, arguments: dict[str, Any], seconds: float) -> Any:
+        """What the tool answers; each wait for the server takes so many seconds at most.
 
         Raises:
-            InputError: the tool refuses the arguments, or there is no such tool.
-            ServerUnreachableError: there was no answer, or none that makes sense.
+            InputError: the tool refuses the arguments, or they are too many at once.
+            ServerUnreachableError: there was no answer, none that makes sense, or one that does
+                not say that the arguments are to blame: a fault, or another server's.
         """
         message = {
             "jsonrpc": "2.0",
@@ -66,18 +72,18 @@ class McpHttp:
             "params": {"name": name, "arguments": arguments, "_meta": META},
         }
         body = json.dumps(message, separators=(",", ":")).encode()
+        self._connection.timeout = seconds
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(seconds)
         status, answer = self._post(name, body)
+        if status == TOO_LARGE:
+            raise InputError(f"this is more than {self.url} takes at once: {len(body)} bytes.")
         try:
-            found = json.loads(answer)
-            if found.get("error", {}).get("code") == INVALID_PARAMS:
-                raise InputError(str(found["error"]["message"]))
-            result = found["result"]
+            result = json.loads(answer)["result"]
             text = result["content"][0]["text"]
-            if result.get("isError"):
-                if SEND_AGAIN in result.get("_meta", {}):
-                    raise ServerUnreachableError(f"{self.url} has failed: {text}")
+            if REFUSED in (result.get("_meta") or {}):
                 raise InputError(text)
-            if status == OK:
+            if status == OK and not result.get("isError"):
                 return json.loads(text)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             pass
@@ -111,3 +117,10 @@ class McpHttp:
         self._connection.request("POST", self._path, body, HEADERS | {"Mcp-Name": name})
         answer = self._connection.getresponse()
         return answer.status, answer.read()
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError as error:
+        raise InputError(f"the server's address has no such port: {error}.") from error

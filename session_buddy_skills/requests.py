@@ -37,7 +37,7 @@ class Question(Request):
 R = TypeVar("R", bound=Request)
 
 
-def checked(request: type[R], **fields: Any) -> R:
+def checked(request: type[R], /, **fields: Any) -> R:
     """A request of these fields.
 
     Raises:

@@ -10,6 +10,8 @@ from typing import Literal
 State = Literal["closed", "open", "half-open"]
 FIRST_SECONDS = 0.5
 LONGEST_SECONDS = 30.0
+TRYING_SECONDS = 10.0
+"""After which a call that was let through and of which nothing was heard is given up."""
 
 
 class Breaker:
@@ -23,7 +25,6 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._until = 0.0
-        self._trying = False
 
     @property
     def state(self) -> State:
@@ -39,18 +40,17 @@ class Breaker:
 
     def allows(self) -> bool:
         """Whether a call may be made now; the caller then says how it went."""
-        if self.state == "half-open" and not self._trying:
-            self._trying = True
-            return True
-        return self.state == "closed"
+        state = self.state
+        if state == "half-open":
+            self._until = self._clock() + TRYING_SECONDS  # no other, until this one is heard of
+        return state != "open"
 
     def succeeded(self) -> None:
         """A call was answered."""
-        self._failures, self._trying = 0, False
+        self._failures = 0
 
     def failed(self) -> None:
         """A call was not answered."""
         lasting = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0**self._failures)
         self._failures = min(self._failures + 1, 16)
         self._until = self._clock() + lasting * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
-        self._trying = False

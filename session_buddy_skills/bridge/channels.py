@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from session_buddy_skills import server_file
 from session_buddy_skills.errors import DatabaseHeldError, ServerUnreachableError
@@ -14,16 +15,16 @@ from session_buddy_skills.mcp_http import McpHttp
 from session_buddy_skills.spool import Record
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from anyio.from_thread import BlockingPortal
 
     from session_buddy_skills.service import Service
 
+T = TypeVar("T")
 Backend = Literal["mcp", "direct", "auto", "off"]
 DEFAULT_URL = f"http://{HOST}:{PORT}"
 DELIVERY_SECONDS = 5.0
 """How long an answer to recorded invocations may take; nobody waits for it."""
+HEALTH_SECONDS = 1.0
 
 
 class Channel(Protocol):
@@ -47,6 +48,13 @@ class Channel(Protocol):
             SkillsError: there was no answer in time.
         """
 
+    def holds(self, locations: Locations) -> bool:
+        """Whether what this records is kept in that database, as far as can be known.
+
+        Raises:
+            SkillsError: there was no answer.
+        """
+
     def close(self) -> None:
         """Let go of what is open."""
 
@@ -58,41 +66,49 @@ class McpChannel:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._recording = McpHttp(url, timeout=DELIVERY_SECONDS)
-        self._asking: McpHttp | None = None
-        self._lock = threading.Lock()
+        self._recording = McpHttp(url)
+        self._record_one_by_one = threading.Lock()
+        self._idle: list[McpHttp] = []
 
     def record(self, records: Sequence[Record]) -> None:
         """Store invocations, in one call on a connection that is kept alive."""
-        self._recording.call_tool("record_invocations", {"invocations": list(records)})
+        arguments = {"invocations": list(records)}
+        with self._record_one_by_one:
+            self._recording.call_tool("record_invocations", arguments, DELIVERY_SECONDS)
 
     def ask(self, tool: str, arguments: dict[str, Any], seconds: float) -> Any:
-        """What a tool answers; on the kept connection, or one more if that is in use."""
-        with self._lock:
-            client, self._asking = self._asking, None
-        client = client or McpHttp(self.url, timeout=seconds)
-        # A server that sends a byte now and then does not run into the socket's timeout.
-        over = threading.Timer(seconds, client.close)
-        over.daemon = True
-        over.start()
+        """What a tool answers; on an idle connection, or one more."""
         try:
-            answer = client.call_tool(tool, arguments)
+            client = self._idle.pop()
+        except IndexError:
+            client = McpHttp(self.url)
+        try:
+            # In a thread, since a name that is not found and a server that sends a byte now and
+            # then know of no timeout.
+            answer = within(seconds, lambda: client.call_tool(tool, arguments, seconds))
+        except TimeoutError as error:
+            client.close()
+            raise ServerUnreachableError(f"{self.url} has not answered in time.") from error
         except BaseException:
             client.close()
             raise
-        finally:
-            over.cancel()
-        with self._lock:
-            client, self._asking = self._asking, client
-        if client is not None:
-            client.close()
+        self._idle.append(client)
         return answer
+
+    def holds(self, locations: Locations) -> bool:
+        """Whether this is the server of that database; of another machine's it is not known."""
+        if not is_local(self.url):
+            return True
+        health = self.ask("health_check", {}, HEALTH_SECONDS)
+        if locations.postgresql:
+            return bool(health["engine"] == "postgresql")
+        return bool(health["database"] == str(locations.database_path))
 
     def close(self) -> None:
         """Let go of the connections."""
         self._recording.close()
-        if self._asking is not None:
-            self._asking.close()
+        while self._idle:
+            self._idle.pop().close()
 
 
 class DirectChannel:
@@ -151,6 +167,10 @@ class DirectChannel:
             future.cancel()
             raise ServerUnreachableError("the database has not answered in time.") from error
 
+    def holds(self, locations: Locations) -> bool:
+        """Whether this is that database."""
+        return True
+
     def close(self) -> None:
         """Close the database."""
         self._stack.close()
@@ -167,15 +187,41 @@ def connect(backend: Backend, url: str, locations: Locations) -> Channel:
     if backend == "auto":
         channel = McpChannel(url)
         with suppress(ServerUnreachableError):
-            channel.ask("health_check", {}, 1.0)
+            channel.ask("health_check", {}, HEALTH_SECONDS)
             return channel
     try:
         return DirectChannel(locations)
-    except DatabaseHeldError as held:
+    except DatabaseHeldError:
         if (server := server_file.read(locations.server_file)) is None:
             raise
         channel = McpChannel(server.url)
-        health = channel.ask("health_check", {}, 1.0)
-        if health["database"] != str(locations.database_path):
-            raise held
+        if not channel.holds(locations):
+            raise
         return channel
+
+
+def is_local(url: str) -> bool:
+    """Whether this is a server of this machine."""
+    return McpHttp(url).host in ("127.0.0.1", "::1", "localhost")
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """What the work comes to, in a thread of its own.
+
+    Raises:
+        TimeoutError: it takes longer; the thread is left to itself.
+        ServerUnreachableError: there can be no more threads.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as error:  # noqa: BLE001 - whoever waits raises it
+            done.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name="session-buddy-skills question", daemon=True).start()
+    except RuntimeError as error:
+        raise ServerUnreachableError(f"nothing can be asked now: {error}") from error
+    return done.result(seconds)

@@ -90,7 +90,7 @@ class SkillsTracker:
 
     def get_backend(self) -> str:
         """What was asked for, and what it came to."""
-        return self.recorder.status().backend
+        return self.recorder.name
 
     def is_connected(self) -> bool:
         """Whether the last delivery or question was answered."""

@@ -4,31 +4,30 @@ Whoever records appends to the queue and goes on. The thread takes what is there
 newest of each invocation, and sends it; what cannot be sent goes into the spool, and is sent when
 the server is back, by this thread or by the server itself. Records are whole and carry ids, so
 nothing counts twice, however often it is sent.
+
+A signal's handler may run between any two steps of the main thread and use all of this, so whoever
+records takes no lock on the way, but where a thread is started or the queue is full.
 """
 
 from __future__ import annotations
 
-import atexit
 import json
 import logging
-import os
-import signal
 import threading
-import weakref
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from session_buddy_skills import spool
-from session_buddy_skills.bridge.breaker import Breaker, State
+from session_buddy_skills.bridge.ending import hear_of_the_end
+from session_buddy_skills.bridge.link import Link
+from session_buddy_skills.bridge.worker import Worker
 from session_buddy_skills.errors import InputError, SkillsError
 from session_buddy_skills.spool import Record
 
 logger = logging.getLogger(__name__)
-Send = Callable[[Sequence[Record]], None]
 
 AT_ONCE = 500
 """Most records in one delivery."""
@@ -41,8 +40,8 @@ LINGER = 0.1
 fraction of a millisecond, and waking the thread for it costs the caller some 40 microseconds."""
 RETRY_SECONDS = 1.0
 """After which a spool that could not be written is tried again."""
-EXIT_SECONDS = 1.0
-"""What delivering may take while the program ends; the rest is spooled."""
+IDLE_SECONDS = 10.0
+"""After which a thread without work ends; the next record starts another."""
 
 
 class Pending(Protocol):
@@ -50,6 +49,10 @@ class Pending(Protocol):
 
     def record(self) -> Record:
         """What is known of it now; all of it, so that a later one stands in place of an earlier."""
+
+
+Batch = dict[Pending, None]
+"""A set that keeps its order."""
 
 
 @dataclass(slots=True)
@@ -66,87 +69,80 @@ class Delivered:
 class Outbox:
     """Takes records without ever waiting, and delivers them in the background."""
 
-    def __init__(self, send: Send, folder: Path, breaker: Breaker) -> None:
-        self._send = send
-        self._folder = folder
-        self._breaker = breaker
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._folder = link.spool
         self.counts = Delivered()
-        self._queue: deque[Pending] = deque()
-        self._in_flight: list[Pending] = []
-        self._look_at_spool = True
         self.can_spool = True
-        self._forget_threads()
-        _OUTBOXES.add(self)
-        _hear_of_the_end()
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """With nothing that waits, and no thread."""
+        self._queue: deque[Pending] = deque()
+        self._out: dict[int, Batch] = {}
+        """What was taken from the queue and is not yet anywhere else, by its identity."""
+        self._look_at_spool = True
+        self._spool_fails = False
+        self._lock = threading.RLock()
+        self._worker: Worker | None = None
 
     def put(self, pending: Pending) -> None:
         """Deliver the record of this some time."""
         if len(self._queue) >= QUEUED_MOST and not self._make_room():
             return
         self._queue.append(pending)
-        if self._thread is None:
-            self._start()
-        if not self._wake.is_set():
-            self._wake.set()
+        worker = self._worker or self._start()
+        if worker is not None and not worker.awake:
+            worker.wake()
 
     @property
     def queued(self) -> int:
         """Records that wait in memory."""
-        return len(self._queue) + len(self._in_flight)
+        return len(self._queue) + sum(map(len, list(self._out.values())))
 
-    @property
-    def breaker(self) -> State:
-        """How the breaker stands."""
-        return self._breaker.state
+    def begin_to_end(self) -> None:
+        """Deliver what is there at once, and then no more."""
+        if (worker := self._worker) is not None:
+            worker.ending = True
+            worker.wake()
 
-    def flush(self, seconds: float) -> None:
-        """Deliver what is there, for so long at most; the rest is spooled."""
-        thread = self._thread
-        if thread is not None:
-            self._ending.set()
-            self._wake.set()
-            thread.join(seconds)
+    def end(self, seconds: float) -> None:
+        """Wait so long at most until what is there is delivered; the rest is spooled."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.thread.join(seconds)
         # Of a thread that still waits for an answer it is not known whether its records arrived.
-        rest = list(dict.fromkeys([*self._in_flight, *self._queue]))
-        self._queue.clear()
-        if rest and not self._spool(rest):
-            logger.error("%d invocations are lost: %s", len(rest), self.counts.last_error)
-            self.counts.lost += len(rest)
-        self._forget_threads()
+        waiting = {one: None for batch in list(self._out.values()) for one in list(batch)}
+        with self._taken(len(self._queue)) as rest:
+            waiting |= rest
+            if waiting and not self._spool(waiting):
+                logger.error("%d invocations are lost: %s", len(waiting), self.counts.last_error)
+                self.counts.lost += len(waiting)
 
-    def after_fork(self) -> None:
-        """Begin anew in a child: what waits is the parent's to deliver."""
-        self._queue.clear()
-        self._in_flight = []
-        self._forget_threads()
-
-    def _forget_threads(self) -> None:
-        self._lock = threading.RLock()
-        self._wake, self._ending = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
-        self._spool_fails = threading.Event()
-
-    def _start(self) -> None:
+    def _start(self) -> Worker | None:
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work,
-                    args=(self._wake, self._ending),
-                    name="session-buddy-skills bridge",
-                    daemon=True,
-                )
-                self._thread.start()
+            if self._worker is not None:
+                return self._worker
+            worker = Worker(self._work)
+            try:
+                worker.thread.start()
+            except RuntimeError as error:  # no more threads; the queue is spooled when it is full
+                self.counts.last_error = str(error)
+                return None
+            hear_of_the_end()
+            self._worker = worker
+            return worker
 
     def _make_room(self) -> bool:
         """Spool what waits; False where there is no room left at all."""
         with self._lock:
             if len(self._queue) < QUEUED_MOST:
                 return True
-            if not self._spool_fails.is_set():
-                waiting = self._take(len(self._queue))
-                if self._spool(waiting):
-                    return True
-                self._queue.extendleft(reversed(waiting))
+            if not self._spool_fails:
+                with self._taken(len(self._queue)) as batch:
+                    if self._spool(batch):
+                        return True
+                    self._queue.extendleft(reversed(batch))
             if len(self._queue) < HELD_MOST:
                 return True
             if not self.counts.lost:
@@ -154,56 +150,89 @@ class Outbox:
             self.counts.lost += 1
             return False
 
-    def _work(self, wake: threading.Event, ending: threading.Event) -> None:
-        while True:
-            wake.wait(self._seconds_to_wait())
-            ending.wait(LINGER)
-            wake.clear()
-            while self._queue and not (self._spool_fails.is_set() and self.breaker == "open"):
-                self._deliver_some()
-            if self._look_at_spool and self.breaker != "open":
-                self._deliver_spool()
-            if ending.is_set():
-                return
-            if self._spool_fails.is_set():
-                ending.wait(RETRY_SECONDS)
-                self._spool_fails.clear()
+    @contextmanager
+    def _taken(self, count: int) -> Iterator[Batch]:
+        """The next of the queue; what is there twice, for its start and its end, once.
 
-    def _seconds_to_wait(self) -> float | None:
+        Others may take at the same time: who comes too late gets fewer.
+        """
+        batch: Batch = {}
+        self._out[id(batch)] = batch
+        with suppress(IndexError):
+            for _ in range(count):
+                batch[self._queue.popleft()] = None
+        yield batch
+        self._out.pop(id(batch), None)
+
+    def _work(self, worker: Worker) -> None:
+        while True:
+            woken = worker.wait(self._seconds_to_wait())
+            if not worker.ending:
+                worker.wait(LINGER)
+            worker.awake = False
+            try:
+                self._deliver()
+            except Exception:  # a fault of ours; what was taken is in `_out`, and goes back
+                logger.exception("delivering failed")
+                self._take_back()
+            if worker.ending or not (woken or self._has_work or self._stay(worker)):
+                return
+            if self._spool_fails:
+                worker.wait(RETRY_SECONDS)
+                self._spool_fails = False
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._queue) or self._look_at_spool
+
+    def _stay(self, worker: Worker) -> bool:
+        """Whether there is work after all, now that whoever records would start another."""
+        with self._lock:
+            if self._worker is worker:
+                self._worker = None
+            if self._queue and self._worker is None:
+                self._worker = worker
+            return self._worker is worker
+
+    def _take_back(self) -> None:
+        for identity, batch in list(self._out.items()):
+            self._queue.extendleft(reversed(batch))
+            self._out.pop(identity, None)
+        self._link.breaker.failed()
+
+    def _seconds_to_wait(self) -> float:
         if self._queue:
             return 0.0
-        return max(self._breaker.seconds_left, LINGER) if self._look_at_spool else None
+        return max(self._link.breaker.seconds_left, LINGER) if self._look_at_spool else IDLE_SECONDS
 
-    def _deliver_some(self) -> None:
-        self._in_flight = self._take(min(AT_ONCE, len(self._queue)))
-        records = [one.record() for one in self._in_flight]
-        if not self._sent(records) and not self._spool(self._in_flight):
-            self._queue.extendleft(reversed(self._in_flight))
-        self._in_flight = []
-
-    def _take(self, count: int) -> list[Pending]:
-        """The next of the queue; what is there twice, for its start and its end, once."""
-        return list(dict.fromkeys(self._queue.popleft() for _ in range(count)))
+    def _deliver(self) -> None:
+        while self._queue and not (self._spool_fails and self._link.breaker.state == "open"):
+            with self._taken(AT_ONCE) as batch:
+                if not self._sent([one.record() for one in batch]) and not self._spool(batch):
+                    self._queue.extendleft(reversed(batch))
+        if self._look_at_spool and self._link.breaker.state != "open":
+            self._deliver_spool()
 
     def _sent(self, records: Sequence[Record]) -> bool:
         """Whether the server has these; what it refuses is set aside, and counts as sent."""
-        if not self._breaker.allows():
+        if not self._link.breaker.allows():
             return False
         try:
             self._send_or_reject(records)
-        except Exception as error:
-            self.counts.last_error = str(error)
-            if not isinstance(error, SkillsError):
-                logger.exception("delivering failed")
-            self._breaker.failed()
-            self._look_at_spool = True
+        except SkillsError as error:
+            self._failed(error)
             return False
-        self._breaker.succeeded()
+        self._link.breaker.succeeded()
         return True
+
+    def _failed(self, error: SkillsError) -> None:
+        self.counts.last_error = str(error)
+        self._link.breaker.failed()
+        self._look_at_spool = True
 
     def _send_or_reject(self, records: Sequence[Record]) -> None:
         try:
-            self._send(records)
+            self._link.send(records)
             self.counts.delivered += len(records)
         except InputError as error:
             if len(records) > 1:
@@ -211,82 +240,48 @@ class Outbox:
                 self._send_or_reject(records[:half])
                 self._send_or_reject(records[half:])
                 return
-            self.counts.rejected += 1
             self.counts.last_error = str(error)
-            logger.error("an invocation was refused: %s", error)
-            spool.reject(self._folder, [(json.dumps(records[0]).encode(), str(error))])
+            self._set_aside([(json.dumps(records[0]).encode(), str(error))])
 
-    def _spool(self, waiting: Sequence[Pending]) -> bool:
+    def _set_aside(self, lines: Sequence[tuple[bytes, str]]) -> None:
+        self.counts.rejected += len(lines)
+        logger.error("%d invocations are set aside, as %s", len(lines), lines[0][1])
+        try:
+            spool.reject(self._folder, lines)
+        except OSError as error:
+            # Nobody takes them, and they must not hold up the others.
+            logger.error("what was set aside is lost: %s: %s", error.strerror, lines)
+            self.counts.lost += len(lines)
+
+    def _spool(self, batch: Batch) -> bool:
         """Whether these are in the spool."""
         try:
-            spool.put(self._folder, [one.record() for one in waiting])
+            spool.put(self._folder, [one.record() for one in batch])
         except OSError as error:
             self.counts.last_error = f"the spool {self._folder} cannot be written: {error.strerror}"
-            self._spool_fails.set()
+            self._spool_fails = True
             self.can_spool = False
             return False
         self.can_spool = True
-        self.counts.spooled += len(waiting)
+        self.counts.spooled += len(batch)
         self._look_at_spool = True
         return True
 
     def _deliver_spool(self) -> None:
         """Send what is in the spool, this program's and what others left."""
+        self._look_at_spool = False
         try:
+            if not self._link.takes_the_spool():
+                return
             for path in spool.waiting(self._folder):
                 found = spool.read(path)
                 for first in range(0, len(found.records), AT_ONCE):
                     if not self._sent(found.records[first : first + AT_ONCE]):
                         return
                 if found.unreadable:
-                    spool.reject(self._folder, found.unreadable)
+                    self._set_aside(found.unreadable)
                 spool.remove(path)
+        except SkillsError as error:
+            self._failed(error)
         except OSError as error:
             self.counts.last_error = f"the spool {self._folder} cannot be read: {error.strerror}"
-        self._look_at_spool = False
-
-
-_OUTBOXES: weakref.WeakSet[Outbox] = weakref.WeakSet()
-_at_end: list[Callable[[], None]] = []
-_in_child: list[Callable[[], None]] = []
-
-
-def before_the_end(work: Callable[[], None]) -> None:
-    """Have this done when the program ends, before what waits is delivered."""
-    _at_end.append(work)
-
-
-def in_child(work: Callable[[], None]) -> None:
-    """Have this done in the child of a fork."""
-    _in_child.append(work)
-
-
-def _end() -> None:
-    for work in _at_end:
-        work()
-    for outbox in list(_OUTBOXES):
-        outbox.flush(EXIT_SECONDS)
-
-
-def _end_by_signal(number: int, _frame: FrameType | None) -> None:
-    _end()
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-def _after_fork() -> None:
-    for work in _in_child:
-        work()
-    for outbox in list(_OUTBOXES):
-        outbox.after_fork()
-
-
-def _hear_of_the_end() -> None:
-    """Python runs nothing at SIGTERM, unless the program has said what."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if in_main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _end_by_signal)
-
-
-atexit.register(_end)
-os.register_at_fork(after_in_child=_after_fork)

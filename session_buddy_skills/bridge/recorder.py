@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +9,20 @@ from typing import Any
 from uuid import UUID
 
 from session_buddy_skills import spool
-from session_buddy_skills.bridge.breaker import Breaker, State
-from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend, Channel, McpChannel, connect
-from session_buddy_skills.bridge.outbox import Outbox, before_the_end, in_child
+from session_buddy_skills.bridge.breaker import State
+from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
+from session_buddy_skills.bridge.ending import forget, watch
+from session_buddy_skills.bridge.link import Link
+from session_buddy_skills.bridge.outbox import Outbox
 from session_buddy_skills.bridge.runs import Run, check_types
-from session_buddy_skills.errors import InputError, SkillsError
+from session_buddy_skills.errors import InputError
 from session_buddy_skills.locations import locations
-from session_buddy_skills.spool import Record
 
 BACKENDS = ("mcp", "direct", "auto", "off")
 DEADLINE = 0.25
 """Seconds that a recommendation may take."""
-HEALTH_SECONDS = 1.0
-UNREACHABLE = "server_unreachable"
+CLOSE_SECONDS = 1.0
+"""Seconds that delivering may take at the end of a session; the rest is spooled."""
 OFF = "tracking_is_off"
 
 
@@ -41,6 +40,7 @@ class Status:
     spooled: int
     """Invocations in the spool, of this program and of others."""
     delivered: int
+    """Starts and ends that were taken; those that went together count once."""
     rejected: int
     """Set aside, since they cannot be stored; see `rejected` in the spool."""
     lost: int
@@ -66,16 +66,12 @@ class Recorder:
             raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
         self.backend = backend
         self.locations = locations(database, data_dir)
-        self.open_runs: set[Run] = set()
         self.started = 0
         """Runs so far."""
-        self._url = url
-        self._channel: Channel | None = McpChannel(url) if backend == "mcp" else None
-        self._connecting = threading.Lock()
-        self._breaker = Breaker()
-        self._answered = False
-        self._outbox = Outbox(self._send, self.locations.spool, self._breaker)
-        _RECORDERS.add(self)
+        self._link = Link(backend, url, self.locations)
+        self._outbox = Outbox(self._link)
+        self.open_runs: set[Run] = set()
+        self._watched = False
 
     def start(
         self,
@@ -113,6 +109,9 @@ class Recorder:
             "source": source,
         }
         check_types(fields)
+        if not self._watched:
+            watch(self)
+            self._watched = True
         self.started += 1
         run = Run(self, fields)
         self.open_runs.add(run)
@@ -125,77 +124,72 @@ class Recorder:
             self._outbox.put(run)
 
     def ask(self, tool: str, arguments: dict[str, Any], seconds: float) -> tuple[Any, str | None]:
-        """What a tool answers, or None and the reason; after so many seconds at the latest."""
+        """What a tool answers, or None and the reason; after so many seconds at the latest.
+
+        Raises:
+            TypeError: an argument cannot be sent.
+        """
         if self.backend == "off":
             return None, OFF
-        if self._channel is None or not self._breaker.allows():
-            return None, UNREACHABLE
-        try:
-            answer = self._channel.ask(tool, arguments, seconds)
-        except InputError as error:
-            self._breaker.succeeded()
-            return None, str(error)
-        except SkillsError as error:
-            self._answered = False
-            self._outbox.counts.last_error = str(error)
-            self._breaker.failed()
-            return None, UNREACHABLE
-        self._breaker.succeeded()
-        self._answered = True
-        return answer, None
+        return self._link.ask(tool, arguments, seconds)
 
     def status(self) -> Status:
-        """How the bridge stands."""
+        """How the bridge stands; the spool is read for it."""
         counts = self._outbox.counts
-        came_to = self._channel.name if self._channel else None
-        known = came_to is None or came_to == self.backend
         return Status(
-            backend=self.backend if known else f"{self.backend} ({came_to})",
+            backend=self._link.name,
             connected=self.connected,
-            breaker=self._breaker.state,
+            breaker=self._link.breaker.state,
             queued=self._outbox.queued,
-            spooled=_lines(self.locations.spool),
+            spooled=_lines(self._link.spool),
             delivered=counts.delivered,
             rejected=counts.rejected,
             lost=counts.lost,
-            last_error=counts.last_error,
+            last_error=counts.last_error or self._link.last_error,
         )
+
+    @property
+    def name(self) -> str:
+        """The backend that was asked for, and what it came to."""
+        return self._link.name
 
     @property
     def connected(self) -> bool:
         """Whether the last delivery or question was answered."""
-        return self._answered and self._breaker.state == "closed"
+        return self._link.connected
 
     @property
     def enabled(self) -> bool:
         """Whether what is recorded goes anywhere: to a server, a database, or the spool."""
         return self.backend != "off" and (self.connected or self._outbox.can_spool)
 
-    def close(self, seconds: float = 1.0) -> None:
+    def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End the session: runs without an end become unknown; the rest goes out or is spooled."""
+        self.begin_to_end()
+        self.end(seconds)
+        self._link.close()
+        forget(self)
+        self._watched = False
+
+    def begin_to_end(self) -> None:
+        """Nobody will say how runs ended that are still open; deliver what waits."""
         self.lapse_runs()
-        self._outbox.flush(seconds)
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = McpChannel(self._url) if self.backend == "mcp" else None
+        self._outbox.begin_to_end()
+
+    def end(self, seconds: float) -> None:
+        """Wait so long for that at most; the rest is spooled."""
+        self._outbox.end(seconds)
+
+    def begin_anew(self) -> None:
+        """This is the child of a fork: what waits, and what is open, is the parent's."""
+        self.open_runs.clear()
+        self._link.begin_anew()
+        self._outbox.begin_anew()
 
     def lapse_runs(self) -> None:
         """Nobody will say how runs ended that are still open."""
         for run in list(self.open_runs):
             run.lapse()
-
-    def _send(self, records: Sequence[Record]) -> None:
-        try:
-            with self._connecting:
-                if self._channel is None:
-                    self._channel = connect(self.backend, self._url, self.locations)
-            self._channel.record(records)
-        except InputError:
-            raise
-        except SkillsError:
-            self._answered = False
-            raise
-        self._answered = True
 
 
 def _lines(folder: Path) -> int:
@@ -203,21 +197,3 @@ def _lines(folder: Path) -> int:
         return sum(len(spool.read(path).records) for path in spool.waiting(folder))
     except OSError:
         return 0
-
-
-_RECORDERS: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def _lapse_all() -> None:
-    for recorder in list(_RECORDERS):
-        recorder.lapse_runs()
-
-
-def _forget_open_runs() -> None:
-    """Runs that the parent of a fork has started are the parent's to end."""
-    for recorder in list(_RECORDERS):
-        recorder.open_runs.clear()
-
-
-before_the_end(_lapse_all)
-in_child(_forget_open_runs)

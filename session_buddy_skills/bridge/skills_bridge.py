@@ -9,11 +9,10 @@ from typing import Any, Self
 
 from anyio import move_on_after, to_thread
 
-from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
+from session_buddy_skills.bridge.channels import DEFAULT_URL, HEALTH_SECONDS, Backend
+from session_buddy_skills.bridge.link import UNREACHABLE
 from session_buddy_skills.bridge.recorder import (
     DEADLINE,
-    HEALTH_SECONDS,
-    UNREACHABLE,
     Recorder,
     Status,
 )

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastmcp.exceptions import ToolError
 from fastmcp.server.dependencies import get_context
 from fastmcp.tools.base import Tool, ToolResult
 from mcp_types import TextContent, ToolAnnotations
@@ -15,14 +14,11 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import from_json
 
 from session_buddy_skills.errors import InputError, SkillsError
-from session_buddy_skills.mcp_http import SEND_AGAIN
+from session_buddy_skills.mcp_http import REFUSED
 from session_buddy_skills.requests import Request, checked
 from session_buddy_skills.service import Service
 
 logger = logging.getLogger(__name__)
-
-NOT_OF_THE_CALLER = {SEND_AGAIN: True}
-"""What an error carries that the arguments are not to blame for."""
 
 Call = Callable[[Service, Any], Awaitable[BaseModel]]
 
@@ -34,24 +30,16 @@ class ServiceTool(Tool):
     call: SkipJsonSchema[Call] = Field(exclude=True)
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
-        """Answer one call; where the server failed, with an error that the caller may send again.
-
-        Raises:
-            ToolError: what was wrong with the arguments, in a sentence.
-        """
+        """Answer one call, or say in a sentence why not, and whether the arguments are to blame."""
         service: Service = get_context().lifespan_context["service"]
         try:
             result = await self.call(service, checked(self.request, **arguments))
         except InputError as error:
             logger.info("%s refused: %s", self.name, error)
-            raise ToolError(str(error), log_level=logging.DEBUG) from error
+            return _error(error, {REFUSED: True})
         except SkillsError as error:
             logger.error("%s failed: %s", self.name, error)
-            return ToolResult(
-                content=[TextContent(type="text", text=str(error))],
-                is_error=True,
-                meta=NOT_OF_THE_CALLER,
-            )
+            return _error(error, {})
         text = result.model_dump_json()
         answer = from_json(text)
         return ToolResult(
@@ -87,6 +75,10 @@ def service_tool(
         request=request,
         call=call,
     )
+
+
+def _error(error: SkillsError, meta: dict[str, Any]) -> ToolResult:
+    return ToolResult(content=[TextContent(type="text", text=str(error))], meta=meta, is_error=True)
 
 
 def _output_schema(result: type[BaseModel]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from session_buddy_skills.errors import InputError, shown
 from session_buddy_skills.limits import BODY_BYTES
+from session_buddy_skills.mcp_http import REFUSED
 
 # Such clients open a connection a call; one left open costs them a second when it has died.
 HEADERS = {"Connection": "close"}
@@ -45,12 +46,12 @@ async def _answer(mcp: FastMCP[Any], name: str, arguments: dict[str, Any]) -> Re
         result = await mcp.call_tool(name, arguments)
     except NotFoundError:
         return _failure(404, f"there is no tool {shown(name)}.")
-    except ToolError as error:
-        return _failure(400 if isinstance(error.__cause__, InputError) else 503, str(error))
+    except ToolError as error:  # a fault of ours, without its cause
+        return _failure(503, str(error))
     [block] = result.content
     assert isinstance(block, TextContent)  # noqa: S101 - every tool of ours answers with text
     if result.is_error:
-        return _failure(503, block.text)
+        return _failure(400 if REFUSED in (result.meta or {}) else 503, block.text)
     return Response(block.text, media_type="application/json", headers=HEADERS)
 
 

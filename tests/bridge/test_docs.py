@@ -14,12 +14,12 @@ from tests.conftest import ROOT, ServerProcess, environment
 
 PRINTS = {
     "basic_tracking.py": (
-        "ruff-format failed: pyproject.toml\n2 delivered, 0 in the spool\n",
+        "ruff-format failed: pyproject.toml\n0 wait, 0 are in the spool\n",
         {"pytest-run", "ruff-format"},
     ),
     "recommendations.py": ("pytest-run: ", {"pytest-run", "git-commit"}),
     "workflow_aware.py": (
-        "4 delivered, 0 in the spool\n",
+        "0 wait, 0 are in the spool\n",
         {"fast_hooks", "tests", "FormattingAgent", "pytest-run"},
     ),
     "server_down.py": (
