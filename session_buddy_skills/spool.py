@@ -52,11 +52,22 @@ def put(folder: Path, records: Iterable[Record]) -> Path:
             file.flush()
             os.fsync(file.fileno())
         unnamed.rename(named)
+        _sync(folder)
     except OSError:
         with suppress(OSError):
             unnamed.unlink()
         raise
     return named
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in it on disk as well, where folders can be opened."""
+    with suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def waiting(folder: Path) -> list[Path]:
@@ -97,7 +108,7 @@ def read(path: Path) -> Spooled:
     for line in content.splitlines():
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             found.unreadable.append((line, f"not JSON: {error}"))
             continue
         if isinstance(record, dict) and record.get("invocation_id"):

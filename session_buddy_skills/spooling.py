@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from anyio import to_thread
 
 from session_buddy_skills import spool
 from session_buddy_skills.errors import InputError, StorageError
+from session_buddy_skills.fields import CLOCK_SKEW
 from session_buddy_skills.limits import BATCH_INVOCATIONS
 from session_buddy_skills.models import BatchRequest, RecordRequest
 from session_buddy_skills.requests import checked
@@ -30,47 +32,60 @@ class SpoolIntake:
     def __init__(self, service: Service, folder: Path) -> None:
         self._service = service
         self._folder = folder
-        self._told: str | None = None
+        self._told: set[str] = set()
 
     async def run(self) -> None:
         """Take in what is there and what comes, until cancelled."""
         while True:
-            try:
-                await self.take_in()
-                self._told = None
-            except (OSError, StorageError) as error:
-                # It stays where it is, and is tried again; the reason is told once.
-                if str(error) != self._told:
-                    self._told = str(error)
-                    logger.error("the spool %s is not taken in: %s", self._folder, error)
+            await self.take_in()
             await anyio.sleep(SECONDS_BETWEEN)
 
     async def take_in(self) -> int:
         """Take in what is there; answers with how many invocations that was.
 
-        Raises:
-            OSError: the folder cannot be read or changed.
-            StorageError: the database does not take it; it stays.
+        A file that cannot be taken in stays where it is, is tried again, and holds up no other. The
+        reason is logged, once.
         """
+        taken, reasons = 0, set[str]()
+        try:
+            paths = await to_thread.run_sync(spool.waiting, self._folder)
+        except OSError as error:
+            paths = []
+            reasons.add(self._tell(self._folder, error))
+        for path in paths:
+            try:
+                taken += await self._take_in_one(path)
+            except Exception as error:  # noqa: BLE001 - a fault of ours is told with its traceback
+                reasons.add(self._tell(path, error))
+        self._told = reasons
+        return taken
+
+    def _tell(self, path: Path, error: Exception) -> str:
+        reason = f"{path} is not taken in: {error}"
+        if reason not in self._told:
+            ours = not isinstance(error, OSError | StorageError)
+            logger.error("the spool %s", reason, exc_info=ours)
+        return reason
+
+    async def _take_in_one(self, path: Path) -> int:
+        found = await to_thread.run_sync(spool.read, path)
+        rejected = found.unreadable
+        requests = []
+        for record in found.records:
+            try:
+                requests.append(checked(RecordRequest, **_by_now(record)))
+            except InputError as error:
+                rejected.append((json.dumps(record).encode(), str(error)))
         taken = 0
-        for path in await to_thread.run_sync(spool.waiting, self._folder):
-            found = await to_thread.run_sync(spool.read, path)
-            rejected = found.unreadable
-            requests = []
-            for record in found.records:
-                try:
-                    requests.append(checked(RecordRequest, **record))
-                except InputError as error:
-                    rejected.append((json.dumps(record).encode(), str(error)))
-            for first in range(0, len(requests), BATCH_INVOCATIONS):
-                some = requests[first : first + BATCH_INVOCATIONS]
-                refused = await self._store(some)
-                rejected += refused
-                taken += len(some) - len(refused)
-            if rejected:
-                logger.error("%d lines of %s are set aside", len(rejected), path)
-                await to_thread.run_sync(spool.reject, self._folder, rejected)
-            await to_thread.run_sync(spool.remove, path)
+        for first in range(0, len(requests), BATCH_INVOCATIONS):
+            some = requests[first : first + BATCH_INVOCATIONS]
+            refused = await self._store(some)
+            rejected += refused
+            taken += len(some) - len(refused)
+        if rejected:
+            logger.error("%d lines of %s are set aside", len(rejected), path)
+            await to_thread.run_sync(spool.reject, self._folder, rejected)
+        await to_thread.run_sync(spool.remove, path)
         return taken
 
     async def _store(self, requests: Sequence[RecordRequest]) -> list[tuple[bytes, str]]:
@@ -84,6 +99,16 @@ class SpoolIntake:
             half = len(requests) // 2
             return [*await self._store(requests[:half]), *await self._store(requests[half:])]
         return []
+
+
+def _by_now(record: spool.Record) -> spool.Record:
+    """The record; if the clock was set back since, as one that starts now."""
+    now = datetime.now(UTC)
+    try:
+        ahead = datetime.fromisoformat(record["invoked_at"]) > now + CLOCK_SKEW
+    except (KeyError, TypeError, ValueError):
+        return record  # what is wrong with it is said when it is checked
+    return record | {"invoked_at": now} if ahead else record
 
 
 @asynccontextmanager

@@ -85,7 +85,8 @@ class Run:
 
     def record(self) -> Record:
         """All that is known of it now."""
-        started_at = datetime.fromtimestamp(self._started_at, UTC)
+        # A clock that was set back since would have it start in the future.
+        started_at = datetime.fromtimestamp(min(self._started_at, time.time()), UTC)
         told = self._fields | (self._end or {})
         record = {name: value for name, value in told.items() if value not in (None, (), [])}
         for name in _LISTS & record.keys():
