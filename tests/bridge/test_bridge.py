@@ -21,6 +21,7 @@ from session_buddy_skills.bridge import (
     SkillsTracker,
     WorkflowObserver,
     create_skills_tracker,
+    outbox,
     tracked_agent,
 )
 from session_buddy_skills.errors import InputError
@@ -212,11 +213,22 @@ def test_many_threads_record_at_once(server: ServerProcess, new_tracker: NewTrac
 
 
 def test_a_burst_beyond_the_queue_is_spooled_not_dropped(
-    new_tracker: NewTracker, data_dir: Path
+    new_tracker: NewTracker, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """From four threads, that take from a full queue beside the one that delivers."""
+    monkeypatch.setattr(outbox, "QUEUED_MOST", 300)
+    monkeypatch.setattr(outbox, "LINGER", 0.001)
     tracker = new_tracker(NOBODY)
-    for _ in range(16_000):
-        tracker.recorder.start("burst", session_id="s").end("completed")
+
+    def work() -> None:
+        for _ in range(4_000):
+            tracker.recorder.start("burst", session_id="s").end("completed")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
     tracker.close()
     assert tracker.status().lost == 0
     server = start_server(data_dir)
@@ -228,10 +240,11 @@ def test_a_burst_beyond_the_queue_is_spooled_not_dropped(
 
 
 PROGRAM = """
-import asyncio, os, signal, sys, time
+import asyncio, multiprocessing, os, signal, sys, time
 from session_buddy_skills.bridge import create_skills_tracker
 tracker = create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1])
 how, name = sys.argv[2:]
+reachable = name.endswith("True")
 for _ in range(50):
     tracker.track_invocation(name)()
 tracker.track_invocation(f"{name} open")
@@ -240,6 +253,17 @@ if how == "terminated":
     time.sleep(30)
 if how == "raises":
     raise RuntimeError("the program is broken")
+if how == "forks" and reachable:
+    while not tracker.is_connected():  # with a connection that the child must not use
+        time.sleep(0.01)
+if how == "multiprocessing":
+    def work():
+        for _ in range(50):
+            tracker.track_invocation(f"{name} child")()
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 if how == "forks":
     child = os.fork()
     for _ in range(50):
@@ -257,6 +281,7 @@ ENDS = {
     "raises": 1,
     "terminated": -signal.SIGTERM,
     "forks": 0,
+    "multiprocessing": 0,
     "loop crashes": 1,
 }
 
@@ -282,7 +307,7 @@ def test_however_a_program_ends_all_of_it_is_kept(
     both = 100 if how == "forks" else 50
     assert closed["completed_invocations"] == closed["total_invocations"] == both
     assert left_open["unknown_invocations"] == left_open["total_invocations"] == 1
-    if how == "forks":
+    if how in ("forks", "multiprocessing"):
         assert found[f"{name} child"]["completed_invocations"] == 50
 
 
@@ -319,6 +344,16 @@ def test_a_held_database_is_reached_through_its_server(
     finally:
         server.stop()
     assert not Locations(data_dir).server_file.exists()
+
+
+def test_auto_connects_for_a_question_as_well(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(server.url, backend="auto")
+    tracker.deadline = 10
+    found = tracker.get_recommendations("run the tests")
+    assert (found, found.reason) == ([], "no_skills")  # type: ignore[attr-defined]
+    assert tracker.get_backend() == "auto (mcp)"
 
 
 def test_auto_takes_a_server_that_answers(server: ServerProcess, new_tracker: NewTracker) -> None:

@@ -83,6 +83,19 @@ FAULTS: dict[str, Misbehaviour] = {
     "other JSON": answering(http("200 OK", b"[1, 2]")),
     "500": answering(http("500 Internal Server Error", b"oops")),
     "502": answering(http("502 Bad Gateway", b'{"jsonrpc": "2.0", "id": 1}')),
+    "another server": answering(
+        http(
+            "200 OK",
+            b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "Unknown tool"}}',
+        )
+    ),
+    "another server's tool": answering(
+        http(
+            "200 OK",
+            b'{"jsonrpc": "2.0", "id": 1, "result": {"isError": true, "content": '
+            b'[{"type": "text", "text": "Unknown tool: record_invocations"}]}}',
+        )
+    ),
     "closes": lambda client: client.close(),
 }
 
@@ -101,7 +114,7 @@ def test_a_server_that_misbehaves_costs_nothing(
         assert found.reason == "server_unreachable"  # type: ignore[attr-defined]
         assert not tracker.is_connected()
         tracker.close()
-    assert tracker.status().delivered == 0
+    assert (tracker.status().delivered, tracker.status().rejected) == (0, 0)
     assert tracker.status().breaker != "closed"
     assert tracker.status().last_error
     wait_until(lambda: settled(tracker.recorder))
@@ -286,3 +299,62 @@ def test_what_the_server_refuses_is_set_aside_alone(
     assert reasons == {
         'invocations[0].skill_name must have no control characters, not "bad\\tname".'
     }
+
+
+def test_what_is_too_large_at_once_goes_in_parts(
+    new_tracker: NewTracker, data_dir: Path, server: ServerProcess
+) -> None:
+    """Forty requests of 20,000 characters, of six bytes each in JSON, and one use more."""
+    tracker = new_tracker(server.url)
+    for _ in range(40):
+        tracker.recorder.start("long", session_id="s", user_query="漢" * 20_000).end("completed")
+    use(tracker, 1, "short")
+    wait_until(lambda: settled(tracker.recorder))
+    found = metrics(server)
+    assert found["long"]["completed_invocations"] == 40
+    assert found["short"]["completed_invocations"] == 1
+    assert (tracker.status().rejected, tracker.status().spooled) == (0, 0)
+
+
+def test_what_is_refused_and_cannot_be_set_aside_holds_up_nothing(
+    new_tracker: NewTracker, data_dir: Path, server: ServerProcess
+) -> None:
+    data_dir.mkdir()
+    Locations(data_dir).spool.write_text("in the way")
+    tracker = new_tracker(server.url)
+    use(tracker, 5)
+    use(tracker, 1, "bad\tname")
+    use(tracker, 5)
+    wait_until(lambda: tracker.status().queued == 0)
+    assert metrics(server)["k"]["completed_invocations"] == 10
+    assert (tracker.status().rejected, tracker.status().lost) == (1, 1)
+    assert tracker.status().breaker == "closed"
+
+
+def test_what_is_for_another_machine_is_not_taken_in_here(
+    shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker("http://skills.invalid:8678")
+    use(tracker, 3, "for another machine")
+    tracker.close()
+    time.sleep(1.5)
+    assert tracker.status().spooled == 3
+    assert "for another machine" not in metrics(shared_server)
+    again = new_tracker("http://skills.invalid:8678")
+    assert again.status().spooled == 3
+    assert new_tracker("http://other.invalid:8678").status().spooled == 0
+
+
+def test_what_others_left_goes_to_no_other_database(
+    new_tracker: NewTracker, data_dir: Path, shared_server: ServerProcess
+) -> None:
+    left = new_tracker(NOBODY)
+    use(left, 3, "left for its own database")
+    left.close()
+    tracker = new_tracker(shared_server.url)
+    use(tracker, 3, "to another database")
+    wait_until(lambda: tracker.status().queued == 0)
+    tracker.close()
+    assert tracker.status().spooled == 3
+    assert "left for its own database" not in metrics(shared_server)
+    assert metrics(shared_server)["to another database"]["completed_invocations"] == 3
