@@ -19,9 +19,9 @@ def main() -> None:
 
         run_command()
     else:
-        from session_buddy_skills import shim
+        from session_buddy_skills.shim.passing import main as run_shim
 
-        shim.main(own)
+        run_shim(own)
 
 
 def of_shim(arguments: Sequence[str]) -> Locations | None:

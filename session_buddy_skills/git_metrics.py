@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -50,6 +50,11 @@ class GitMetricsReceipt(BaseModel):
     reason: Literal["nothing_measured"] | None = Field(
         default=None, description="Why nothing was stored."
     )
+
+    @classmethod
+    def of(cls, session_id: str, *, measured: bool) -> Self:
+        """What is said of it."""
+        return cls(session_id=session_id, reason=None if measured else "nothing_measured")
 
 
 class SessionGitMetrics(BaseModel):

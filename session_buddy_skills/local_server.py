@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from session_buddy_skills import server_file
@@ -24,6 +25,8 @@ from session_buddy_skills.server_file import ServerFile
 START_SECONDS = 25.0
 """What a start may take; Claude Code itself gives up after 30."""
 STOP_SECONDS = 20.0
+AGAIN_SECONDS = 1.0
+"""After which a start is tried again that found the database held."""
 LOOK_SECONDS = 0.05
 HEALTH_SECONDS = 2.0
 SERVE = ("serve", "--any-port", "--idle-minutes", "30")
@@ -33,7 +36,10 @@ OK = 200
 def running(locations: Locations) -> ServerFile | None:
     """The server that has this database open, if it answers."""
     said = server_file.read(locations.server_file)
-    return said if said is not None and health(said) is not None else None
+    # What a killed server left may name a port, or a process, that is another's now.
+    if said is None or (health(said) or {}).get("process_id") != said.pid:
+        return None
+    return said
 
 
 def health(server: ServerFile) -> dict[str, Any] | None:
@@ -59,26 +65,29 @@ def ensure(locations: Locations) -> ServerFile:
     """
     found = running(locations)
     if found is not None and _parts(found.version) < _parts(version("session-buddy-skills")):
-        stop(locations)
+        stop(locations, found)
         found = None
     return found or _start(locations)
 
 
-def stop(locations: Locations) -> ServerFile | None:
-    """Ask the server to finish and leave; answers with it once it has gone, None if none ran.
+def stop(locations: Locations, server: ServerFile | None = None) -> ServerFile | None:
+    """Ask the server, or this one alone, to finish and leave, and wait until it has gone.
+
+    Answers with it; None if none was running.
 
     Raises:
         ServerUnreachableError: it has not left in time.
     """
     found = running(locations)
-    if found is None:
-        return None
+    if found is None or (server is not None and found.pid != server.pid):
+        return None  # it has gone, or gone and been replaced
     with suppress(ProcessLookupError):
         os.kill(found.pid, signal.SIGTERM)
     end = time.monotonic() + STOP_SECONDS
     while time.monotonic() < end:
         # It takes its file back once the database is closed; killed, it cannot.
-        if not locations.server_file.exists() or not _alive(found.pid):
+        said = server_file.read(locations.server_file)
+        if said is None or said.pid != found.pid or not _alive(found.pid):
             return found
         time.sleep(LOOK_SECONDS)
     raise ServerUnreachableError(f"the server with process id {found.pid} has not left.")
@@ -94,11 +103,42 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def _start(locations: Locations) -> ServerFile:
+    """Start one, or wait for the one that another is starting: twenty at once would be slow."""
     log = locations.server_log
     log.parent.mkdir(parents=True, exist_ok=True)
+    process: subprocess.Popen[bytes] | None = None
+    end = time.monotonic() + START_SECONDS
+    with locations.start_lock.open("a") as lock:
+        while time.monotonic() < end:
+            if (found := running(locations)) is not None:
+                return found
+            if process is None and _is_ours(lock):
+                process = _spawn(locations)
+            code = None if process is None else process.poll()
+            if code == DatabaseHeldError.exit_code:
+                # By one that is about to leave, or by a server of another port.
+                process = None
+                time.sleep(AGAIN_SECONDS)
+            elif code is not None:
+                raise ServerUnreachableError(f"the server did not start: {_last_said(log)}")
+            time.sleep(LOOK_SECONDS)
+    said = _last_said(log)
+    raise ServerUnreachableError(f"the server did not start in {START_SECONDS:.0f} s: {said}")
+
+
+def _is_ours(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _spawn(locations: Locations) -> subprocess.Popen[bytes]:
+    log = locations.server_log
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "session_buddy_skills", *SERVE],
             env=shared_environment(locations),
             stdin=subprocess.DEVNULL,
@@ -109,17 +149,11 @@ def _start(locations: Locations) -> ServerFile:
         )
     finally:
         os.close(descriptor)
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if (found := running(locations)) is not None:
-            return found
-        code = process.poll()
-        # Where several start one at once, all but one find the database held, and wait for that.
-        if code is not None and code != DatabaseHeldError.exit_code:
-            said = "".join(last_lines(log, 1)).strip() or f"exit code {code}"
-            raise ServerUnreachableError(f"the server did not start: {said} (see {log})")
-        time.sleep(LOOK_SECONDS)
-    raise ServerUnreachableError(f"the server did not start in {START_SECONDS:.0f} s; see {log}.")
+
+
+def _last_said(log: Path) -> str:
+    said = "".join(last_lines(log, 1)).strip() or "it said nothing"
+    return f"{said} (see {log})"
 
 
 def _alive(pid: int) -> bool:

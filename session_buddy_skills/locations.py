@@ -7,6 +7,7 @@ of a second, and a bridge or a shim has no time for it.
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -60,8 +61,17 @@ class Locations(NamedTuple):
         """What that server has to say, where a shim has started it."""
         return self._beside("server.log")
 
+    @property
+    def start_lock(self) -> Path:
+        """Held by the shim that is starting the server."""
+        return self._beside("start.lock")
+
     def _beside(self, what: str) -> Path:
-        path = self.data_dir / "postgresql" if self.postgresql else self.database_path
+        path = self.database_path
+        if self.postgresql:
+            # Told apart without showing what a password may be in.
+            known = sha256((self.database or "").encode()).hexdigest()[:8]
+            path = self.data_dir / f"postgresql-{known}"
         return path.with_name(f"{path.name}.{what}")
 
 

@@ -158,6 +158,7 @@ class Health(EmbeddingHealth):
     invocations: int
     pending_invocations: int
     uptime_seconds: float
+    process_id: int = Field(description="Of the server.")
     storage: WriteStatistics
 
 

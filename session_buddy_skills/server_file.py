@@ -34,14 +34,16 @@ def write(path: Path, server: ServerFile) -> None:
 def read(path: Path) -> ServerFile | None:
     """What the last server said; None where there is nothing that can be read."""
     try:
-        return ServerFile(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        said = json.loads(path.read_text(encoding="utf-8"))
+        # A newer version may say more.
+        return ServerFile(str(said["url"]), int(said["pid"]), str(said["version"]))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def remove(path: Path, server: ServerFile) -> None:
-    """Take it back, unless another server has spoken since."""
+def remove(path: Path, pid: int) -> None:
+    """Take back what this process said, unless another server has spoken since."""
     found = read(path)
-    if found is not None and found.pid == server.pid:
+    if found is not None and found.pid == pid:
         with suppress(OSError):
             path.unlink()

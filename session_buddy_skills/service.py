@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -157,8 +158,7 @@ class Service:
         """Keep what was measured of a session's work with git."""
         if row := self._intake.git_metrics(request):
             await self._store.record_git_metrics(row)
-        reason: Literal["nothing_measured"] | None = None if row else "nothing_measured"
-        return GitMetricsReceipt(session_id=request.session_id, reason=reason)
+        return GitMetricsReceipt.of(request.session_id, measured=row is not None)
 
     async def skill_metrics(self, skill_name: str | None = None) -> SkillMetricsAnswer:
         """Metrics of one skill or of all, most used first; with a `reason` if there are none."""
@@ -230,6 +230,7 @@ class Service:
             invocations=counts["total_invocations"],
             pending_invocations=counts["pending_invocations"],
             uptime_seconds=round(time.monotonic() - self._started, 3),
+            process_id=os.getpid(),
             **embedding.model_dump(),
             storage=WriteStatistics(
                 writes=writer.writes,

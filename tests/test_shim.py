@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,13 +17,22 @@ import psutil
 import pytest
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
+from mcp.shared.inbound import decode_header_value
 
 from session_buddy_skills import local_server, server_file
+from session_buddy_skills.app import TOOLS
 from session_buddy_skills.locations import Locations
 from session_buddy_skills.server_file import ServerFile
-from session_buddy_skills.shim import uuid7, with_ids
+from session_buddy_skills.shim.messages import (
+    OWN_ID,
+    header_value,
+    may_be_sent_twice,
+    uuid7,
+    with_ids,
+)
 from tests.conftest import COMMAND, ROOT, environment, run_command, start_server
 
+PROTOCOL = "io.modelcontextprotocol/protocolVersion"
 HELLO = {
     "protocolVersion": "2025-11-25",
     "capabilities": {},
@@ -87,7 +97,7 @@ class Host:
 
     def end(self) -> None:
         out, _ = self.process.communicate(timeout=30)
-        assert (self.process.returncode, out) == (0, "")
+        assert (self.process.returncode, out or "") == (0, "")
 
 
 async def test_a_client_records_and_asks_in_both_eras(own: Locations) -> None:
@@ -306,6 +316,9 @@ def test_what_records_gets_an_id_and_nothing_else_is_changed() -> None:
     many = {"name": "record_invocations", "arguments": {"invocations": [{"skill_name": "a"}, {}]}}
     sent = with_ids({"method": "tools/call", "params": many})["params"]["arguments"]
     assert len({one["invocation_id"] for one in sent["invocations"]}) == 2
+    git = {"name": "record_git_metrics", "arguments": {"session_id": "s"}}
+    sent = with_ids({"method": "tools/call", "params": git})["params"]["arguments"]
+    assert len(sent["metrics_id"]) == 36
     for other in (
         {"method": "tools/list"},
         {"method": "tools/call", "params": {"name": "health_check", "arguments": {"a": 1}}},
@@ -316,3 +329,122 @@ def test_what_records_gets_an_id_and_nothing_else_is_changed() -> None:
     ids = [uuid7() for _ in range(1_000)]
     assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
     assert len(set(ids)) == 1_000
+
+
+def test_every_tool_that_takes_an_id_of_its_own_gets_one() -> None:
+    found = {
+        tool.name: name
+        for tool in TOOLS
+        for name, field in tool.request.model_fields.items()
+        if (field.description or "").startswith("Your own id") and tool.name != "record_invocations"
+    }
+    assert found == OWN_ID
+
+
+def test_what_may_not_be_sent_twice_is_known() -> None:
+    def call(name: str, **arguments: Any) -> dict[str, Any]:
+        return {"method": "tools/call", "params": {"name": name, "arguments": arguments}}
+
+    assert may_be_sent_twice(call("track_invocation"))
+    assert may_be_sent_twice({"method": "tools/list"})
+    assert may_be_sent_twice(call("complete_invocation", invocation_id="i"))
+    assert not may_be_sent_twice(call("complete_invocation", session_id="s", skill_name="k"))
+    assert not may_be_sent_twice(call("complete_invocation", invocation_id=None))
+    # All the others say of themselves that they may be called again, or get an id.
+    once = {
+        tool.name
+        for tool in TOOLS
+        if tool.annotations is None or not tool.annotations.idempotent_hint
+    }
+    assert once <= set(OWN_ID)
+
+
+@pytest.mark.parametrize("text", ["skill", "skills://metrics/größe", " x ", "a\nb", "漢"])
+def test_a_header_carries_any_text(text: str) -> None:
+    assert decode_header_value(header_value(text)) == text
+    header_value(text).encode("ascii")
+
+
+def test_the_end_of_a_run_without_an_id_is_not_sent_twice(own: Locations) -> None:
+    """Sent again after it came through, it would end an older run of the same skill."""
+    host = Host(own)
+    host.hello()
+    for _ in range(2):
+        host.call("track_invocation", session_id="s", skill_name="k")
+    pid = server_of(own).pid
+    os.kill(pid, signal.SIGSTOP)
+    end = {"session_id": "s", "skill_name": "k", "completed": True}
+    host.send("tools/call", {"name": "complete_invocation", "arguments": end}, number=90)
+    time.sleep(0.5)
+    os.kill(pid, signal.SIGKILL)
+    answer = host.receive()
+    assert answer["id"] == 90
+    assert "whether it was done is not known" in answer["error"]["message"]
+    assert host.call("session_summary", session_id="s")["pending_invocations"] == 2
+    host.process.kill()
+    host.process.communicate()
+
+
+def test_what_a_killed_server_left_is_not_believed(own: Locations, tmp_path: Path) -> None:
+    """Neither its port, which another database's server has now, nor its process id."""
+    other = start_server(tmp_path / "other")
+    with subprocess.Popen(["sleep", "60"]) as bystander:
+        server_file.write(own.server_file, ServerFile(other.url, bystander.pid, "9.9"))
+        assert local_server.running(own) is None
+        assert run_command(own.data_dir, "stop").stdout == "no server was running\n"
+        host = Host(own)
+        host.hello()
+        host.call("track_invocation", session_id="s", skill_name="k")
+        assert host.call("health_check")["database"] == str(own.database_path)
+        host.end()
+        assert bystander.poll() is None
+        bystander.kill()
+    assert other.stop() == 0
+
+
+HOLD = (
+    "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print(1, flush=True); time.sleep(4)"
+)
+
+
+def test_a_database_that_is_about_to_be_let_go_of_is_waited_for(own: Locations) -> None:
+    own.data_dir.mkdir(parents=True)
+    holding = [sys.executable, "-c", HOLD, str(own.database_path)]
+    with subprocess.Popen(holding, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        host = Host(own)
+        since = time.monotonic()
+        host.hello()
+        assert 3 < time.monotonic() - since < 20
+        host.end()
+
+
+def test_odd_messages_are_answered_and_hurt_no_other(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    stdin = host.process.stdin
+    assert stdin is not None
+    stdin.write('{"jsonrpc": "2.0", "id": [1], "method": "tools/list"}\n')
+    stdin.write('{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": [1]}\n')
+    stdin.flush()
+    assert host.receive()["error"]["message"] == "an id must be text or a number"
+    for params in ([1, 2], "text", {"name": "größe\n", "arguments": {}, "_meta": {PROTOCOL: "x"}}):
+        assert "error" in host.ask("tools/call", params)
+    assert host.call("health_check")["status"] == "ok"
+    host.end()
+
+
+def test_a_host_that_has_gone_ends_the_shim(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    assert host.process.stdout is not None
+    host.process.stdout.close()
+    host.send("tools/list", {}, number=50)
+    host.end()
+
+
+def test_databases_of_postgresql_are_told_apart_without_their_passwords(tmp_path: Path) -> None:
+    both = [Locations(tmp_path, f"postgresql://u:secret@host/{name}") for name in ("a", "b")]
+    assert len({one.server_file for one in both} | {one.spool for one in both}) == 4
+    assert "secret" not in str([one.server_file for one in both])

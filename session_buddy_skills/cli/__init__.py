@@ -73,10 +73,10 @@ def cli(
         if isolated:
             _serve_with("serve_stdio", context.obj)
             return
-        from session_buddy_skills import shim
         from session_buddy_skills.locations import locations
+        from session_buddy_skills.shim.passing import main as run_shim
 
-        shim.main(locations(database, data_dir))
+        run_shim(locations(database, data_dir))
 
 
 @cli.command()

@@ -32,6 +32,8 @@ logger = logging.getLogger("session_buddy_skills")
 LOOPBACK = {HOST, "::1", "localhost"}
 ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - looked for, not listened on
 GRACE_SECONDS = 5
+KEEP_SECONDS = 60
+"""How long a connection may be idle; clients that come back find it open."""
 
 
 async def serve_stdio(settings: Settings) -> None:
@@ -62,18 +64,12 @@ async def serve_http(
         AddressError: the address cannot be listened on.
     """
     _log_to_stderr(settings)
-    try:
-        listener = _listen(settings.host, settings.port)
-    except AddressError:
-        if not any_port:
-            raise
-        listener = _listen(settings.host, 0)
-    host, port = listener.getsockname()[:2]
-    said = ServerFile(_url(host, port), os.getpid(), version("session-buddy-skills"))
+    # Of several that start at once for one database, who gets the database gets the port.
+    listener = None if any_port else _listen(settings.host, settings.port)
     one_thread_for_arrays()
     async with (
         # Taken back once the database is let go of: another server may have it then.
-        _said(settings.locations.server_file, said) as say,
+        _said(settings.locations.server_file) as say,
         open_service(settings) as service,
         taking_in(service, settings.locations.spool),
     ):
@@ -90,13 +86,16 @@ async def serve_http(
             log_config=None,
             access_log=settings.log_level == "debug",
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_SECONDS,
         )
         server = uvicorn.Server(config)
         # uvicorn listens to signals later, and raises the one that ended it once more when it is
         # done, which must not end the process before the database is closed.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
-        say()
+        listener = listener or _listen_anywhere(settings.host, settings.port)
+        host, port = listener.getsockname()[:2]
+        say(ServerFile(_url(host, port), os.getpid(), version("session-buddy-skills")))
         logger.info("MCP on http://%s:%s/mcp, database %s", host, port, service.location)
         if settings.host not in LOOPBACK:
             logger.warning("anyone who can reach %s can read and write the record", host)
@@ -108,12 +107,19 @@ async def serve_http(
 
 
 @asynccontextmanager
-async def _said(path: Path, said: ServerFile) -> AsyncIterator[Callable[[], None]]:
-    """Says where the server is when that is called, and takes it back at the end."""
+async def _said(path: Path) -> AsyncIterator[Callable[[ServerFile], None]]:
+    """Says where this server is when that is called, and takes it back at the end."""
     try:
-        yield partial(server_file.write, path, said)
+        yield partial(server_file.write, path)
     finally:
-        server_file.remove(path, said)
+        server_file.remove(path, os.getpid())
+
+
+def _listen_anywhere(host: str, port: int) -> socket.socket:
+    try:
+        return _listen(host, port)
+    except AddressError:
+        return _listen(host, 0)
 
 
 def _url(host: str, port: int) -> str:

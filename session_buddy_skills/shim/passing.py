@@ -14,26 +14,29 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any
+from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from session_buddy_skills import local_server
-from session_buddy_skills.errors import SkillsError
+from session_buddy_skills.errors import ServerUnreachableError, SkillsError
 from session_buddy_skills.locations import Locations
+from session_buddy_skills.shim.messages import (
+    Message,
+    headers_of,
+    may_be_sent_twice,
+    messages_of,
+    params_of,
+    with_ids,
+)
 
-Message = dict[str, Any]
 AT_ONCE = 64
 """Requests that are under way; more wait in the host's pipe."""
 TRIES = 4
 CONNECT_SECONDS = 5.0
+FAILED_SECONDS = 5.0
+"""For which a start that failed is not tried again."""
 PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR = -32700, -32600, -32603
-META_PROTOCOL = "io.modelcontextprotocol/protocolVersion"
-NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Requests that name what they are of in a header as well, since the protocol of 2026-07-28."""
 
 
 class Shim:
@@ -42,6 +45,8 @@ class Shim:
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
         self._server_url: str | None = None
+        self._failed: tuple[float, SkillsError] | None = None
+        """When the server could not be started, and why."""
         self._finding = threading.Lock()
         self._writing = threading.Lock()
         self._protocol: str | None = None
@@ -66,8 +71,10 @@ class Shim:
 
     def _take(self, message: Message) -> None:
         method, number = message.get("method"), message.get("id")
-        if method == "notifications/cancelled":
-            self._cancel((message.get("params") or {}).get("requestId"))
+        if not isinstance(number, str | int | float | None):
+            self._fail(None, INVALID_REQUEST, "an id must be text or a number")
+        elif method == "notifications/cancelled":
+            self._cancel(params_of(message).get("requestId"))
         elif method in ("initialize", None) or number is None:
             # What comes after these may rest on them.
             self._forward(message)
@@ -85,6 +92,8 @@ class Shim:
 
     def _cancel(self, number: object) -> None:
         """The server hears of it by the connection that ends; the host waits for no answer."""
+        if not isinstance(number, str | int | float):
+            return
         connection = self._under_way.pop(number, None)
         if connection is not None and connection.sock is not None:
             with suppress(OSError):
@@ -92,43 +101,58 @@ class Shim:
 
     def _forward(self, message: Message) -> None:
         number = message.get("id")
-        body = json.dumps(with_ids(message)).encode()
-        headers = self._headers(message)
         asked = number in self._under_way
-        problem = ""
-        for attempt in range(TRIES):
-            if asked and number not in self._under_way:
-                return  # cancelled
-            try:
-                self._exchange(number, body, headers)
-                return
-            except (OSError, HTTPException) as error:
-                with self._finding:
-                    self._server_url = None
-                problem = f"the server cannot be reached: {error!r}"
-            except SkillsError as error:
-                problem = str(error)
-                break
-            time.sleep(0.05 * attempt)
-        self._under_way.pop(number, None)
+        problem = self._try_often(message, asked=asked)
+        if problem is None or (asked and self._under_way.pop(number, self) is self):
+            return  # answered, or cancelled
         sys.stderr.write(f"session-buddy-skills: {problem}\n")
         if number is not None:
             self._fail(number, INTERNAL_ERROR, problem)
 
-    def _exchange(self, number: object, body: bytes, headers: dict[str, str]) -> None:
-        url, connection = self._connection()
+    def _try_often(self, message: Message, *, asked: bool) -> str | None:
+        """Have it answered; or say why not."""
+        sent = with_ids(message)
+        problem = ""
+        for attempt in range(TRIES):
+            if asked and message["id"] not in self._under_way:
+                return None
+            try:
+                self._exchange(sent)
+                return None
+            except (OSError, HTTPException) as error:
+                with self._finding:
+                    self._server_url = None
+                problem = f"the server cannot be reached: {error!r}"
+            except (SkillsError, ValueError) as error:
+                return str(error)
+            time.sleep(0.05 * attempt)
+        return problem
+
+    def _exchange(self, message: Message) -> None:
+        number = message.get("id")
+        body, headers = json.dumps(message).encode(), headers_of(message, self._protocol)
+        twice = may_be_sent_twice(message)
+        # A server may have closed an idle connection: that is known only once something was sent.
+        url, connection = self._connection(idle=twice)
         if number in self._under_way:
             self._under_way[number] = connection
         try:
             connection.request("POST", "/mcp", body, headers)
-            for message in _messages(connection.getresponse()):
-                self._pass_back(number, message)
-        except BaseException:
+            for answer in messages_of(connection.getresponse()):
+                self._pass_back(number, answer)
+        except (OSError, HTTPException) as error:
             connection.close()
+            if not twice:
+                raise ServerUnreachableError(
+                    "the server was lost while it worked on this, and whether it was done is not "
+                    "known; ask session_summary, or send it again with its invocation_id."
+                ) from error
             raise
         self._idle.append((url, connection))
 
     def _pass_back(self, number: object, message: Message) -> None:
+        if "error" in message and message.get("id") is None:
+            message["id"] = number  # the server could not read so far, and the host waits for it
         own = message.get("id") == number and "method" not in message
         if own and number in self._under_way:
             del self._under_way[number]
@@ -136,30 +160,11 @@ class Shim:
             self._protocol = (message.get("result") or {}).get("protocolVersion")
         self._write(message)
 
-    def _headers(self, message: Message) -> dict[str, str]:
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-        }
-        params = message.get("params") or {}
-        stated = (params.get("_meta") or {}).get(META_PROTOCOL)
-        if protocol := stated or self._protocol:
-            headers["MCP-Protocol-Version"] = str(protocol)
-        if stated:
-            method = str(message.get("method"))
-            headers["Mcp-Method"] = method
-            if (name := params.get(NAMED_BY.get(method, ""))) is not None:
-                headers["Mcp-Name"] = str(name)
-        return headers
-
-    def _connection(self) -> tuple[str, HTTPConnection]:
-        """One that is idle, or a new one, to the server of now."""
-        with self._finding:
-            if self._server_url is None:
-                self._server_url = local_server.ensure(self._locations).url
-            url = self._server_url
+    def _connection(self, *, idle: bool) -> tuple[str, HTTPConnection]:
+        """One that is idle, if that will do, or a new one, to the server of now."""
+        url = self._find_server()
         with suppress(IndexError):
-            while True:
+            while idle:
                 kept = self._idle.pop()
                 if kept[0] == url and kept[1].sock is not None:
                     return kept
@@ -170,69 +175,32 @@ class Shim:
         connection.sock.settimeout(None)  # how long a call may take is for the host to say
         return url, connection
 
+    def _find_server(self) -> str:
+        with self._finding:
+            if self._server_url is not None:
+                return self._server_url
+            # Many calls wait here: they need not all wait for the same failure.
+            if self._failed is not None and time.monotonic() < self._failed[0] + FAILED_SECONDS:
+                raise self._failed[1]
+            try:
+                self._server_url = local_server.ensure(self._locations).url
+            except SkillsError as error:
+                self._failed = time.monotonic(), error
+                raise
+            return self._server_url
+
     def _fail(self, number: object, code: int, sentence: str) -> None:
         error = {"code": code, "message": sentence}
         self._write({"jsonrpc": "2.0", "id": number, "error": error})
 
     def _write(self, message: Message) -> None:
-        line = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        with self._writing:
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-
-
-def with_ids(message: Message) -> Message:
-    """The message with an id for each invocation that it records, so that it may be sent twice."""
-    params = message.get("params")
-    if message.get("method") != "tools/call" or not isinstance(params, dict):
-        return message
-    arguments = params.get("arguments")
-    if not isinstance(arguments, dict):
-        return message
-    if params.get("name") == "track_invocation":
-        arguments = {"invocation_id": str(uuid7()), **_without_none(arguments)}
-    elif params.get("name") == "record_invocations":
-        some = arguments.get("invocations")
-        if isinstance(some, list) and all(isinstance(one, dict) for one in some):
-            some = [{"invocation_id": str(uuid7()), **_without_none(one)} for one in some]
-            arguments = arguments | {"invocations": some}
-    return message | {"params": params | {"arguments": arguments}}
-
-
-def _without_none(arguments: dict[str, Any]) -> dict[str, Any]:
-    if arguments.get("invocation_id", "") is None:
-        return {name: value for name, value in arguments.items() if name != "invocation_id"}
-    return arguments
-
-
-def uuid7() -> UUID:
-    """A UUID that begins with the time (RFC 9562)."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
-
-
-def _messages(answer: HTTPResponse) -> Iterator[Message]:
-    """What the server sends: one message, several as events, or none.
-
-    Raises:
-        HTTPException: it is no message.
-    """
-    if answer.headers.get_content_type() == "text/event-stream":
-        for line in answer:
-            if line.startswith(b"data:") and line[5:].strip():
-                yield _message(line[5:])
-    elif content := answer.read():
-        yield _message(content)
-
-
-def _message(content: bytes) -> Message:
-    with suppress(ValueError):
-        found = json.loads(content)
-        if isinstance(found, dict) and "jsonrpc" in found:
-            return found
-    raise HTTPException(f"the server answered {content[:200]!r}")
+        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
+        try:
+            with self._writing:
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+        except OSError:
+            os._exit(0)  # the host has gone
 
 
 def main(locations: Locations) -> None:

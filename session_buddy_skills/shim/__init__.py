@@ -1,0 +1,1 @@
+"""What an MCP host starts: the shim before the local server."""
