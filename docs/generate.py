@@ -202,6 +202,7 @@ DEFAULTS = {
     "database": "`skills.duckdb` in the data folder",
     "export_dirs": "`exports` in the data folder",
     "import_dirs": "`imports` in the data folder",
+    "token": "none",
     "user_key": "the file `user.key` in the data folder",
 }
 

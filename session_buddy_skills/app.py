@@ -24,6 +24,8 @@ from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
 from session_buddy_skills.tools.resources import PROMPTS, RESOURCES, TEMPLATES
 from session_buddy_skills.web.plain_http import add_plain_http
+from session_buddy_skills.web.streams import as_asked
+from session_buddy_skills.web.token import asking_for
 
 INSTRUCTIONS = (
     "Records every use of a skill and answers from the record. Call track_invocation when a skill "
@@ -77,11 +79,18 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
     return mcp
 
 
-def http_app(mcp: FastMCP[Any]) -> Starlette:
-    """The server over HTTP, at /mcp: stateless, since some clients never initialize."""
-    return mcp.http_app(
-        path="/mcp", stateless_http=True, json_response=True, host_origin_protection="auto"
+def http_app(mcp: FastMCP[Any], token: str | None = None) -> Starlette:
+    """The server over HTTP, at /mcp: stateless, since some clients never initialize.
+
+    With a token, for those who send it alone.
+    """
+    plain, streaming = (
+        mcp.http_app(
+            path="/mcp", stateless_http=True, json_response=json, host_origin_protection="auto"
+        )
+        for json in (True, False)
     )
+    return as_asked(plain, streaming, [asking_for(token)] if token else [])
 
 
 def _skip_header_schemas(mcp: FastMCP[Any]) -> None:

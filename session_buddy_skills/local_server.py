@@ -47,7 +47,7 @@ def health(server: ServerFile) -> dict[str, Any] | None:
     address = urlsplit(server.url)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=HEALTH_SECONDS)
     try:
-        connection.request("GET", "/health")
+        connection.request("GET", "/health", headers=server.headers)
         answer = connection.getresponse()
         found: dict[str, Any] = json.loads(answer.read())
         return found if answer.status == OK else None

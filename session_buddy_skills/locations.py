@@ -82,6 +82,11 @@ def locations(database: str | Path | None = None, data_dir: Path | None = None) 
     return Locations(Path(folder).expanduser().absolute(), str(named) if named else None)
 
 
+def stated_token() -> str | None:
+    """The token that the environment states for servers."""
+    return os.environ.get(f"{PREFIX}TOKEN") or None
+
+
 def shared_environment(own: Locations) -> dict[str, str]:
     """The environment of a server for this database, started by whoever needs one first.
 

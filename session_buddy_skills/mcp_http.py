@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import json
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from session_buddy_skills.errors import InputError, ServerUnreachableError
+from session_buddy_skills.server_file import bearer
 
 PROTOCOL = "2026-07-28"
 """The first that knows no session: each call says for itself what it needs."""
@@ -38,8 +40,8 @@ REFUSED = "session-buddy-skills/refused"
 class McpHttp:
     """One connection to one server, for one thread at a time."""
 
-    def __init__(self, url: str) -> None:
-        """`url` is the server's address, with or without `/mcp`.
+    def __init__(self, url: str, token: Callable[[], str | None] = lambda: None) -> None:
+        """`url` is the server's address, with or without `/mcp`; `token` says what it asks for now.
 
         Raises:
             InputError: it is none.
@@ -51,6 +53,7 @@ class McpHttp:
             )
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self.url = f"{parts.scheme}://{parts.netloc}"
+        self._token = token
         self._path = parts.path.rstrip("/") or "/mcp"
         self._ids = itertools.count(1)
         self._closed = False
@@ -114,7 +117,8 @@ class McpHttp:
             raise ServerUnreachableError(f"{self.url} cannot be reached: {error!r}.") from error
 
     def _exchange(self, name: str, body: bytes) -> tuple[int, bytes]:
-        self._connection.request("POST", self._path, body, HEADERS | {"Mcp-Name": name})
+        headers = HEADERS | {"Mcp-Name": name} | bearer(self._token())
+        self._connection.request("POST", self._path, body, headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read()
 

@@ -15,6 +15,18 @@ class ServerFile(NamedTuple):
     url: str
     pid: int
     version: str
+    token: str | None = None
+    """What it asks its clients for."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request to it needs."""
+        return bearer(self.token)
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    """The header that a token is sent in."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def write(path: Path, server: ServerFile) -> None:
@@ -36,7 +48,8 @@ def read(path: Path) -> ServerFile | None:
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
         # A newer version may say more.
-        return ServerFile(str(said["url"]), int(said["pid"]), str(said["version"]))
+        url, pid, version = str(said["url"]), int(said["pid"]), str(said["version"])
+        return ServerFile(url, pid, version, said.get("token"))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

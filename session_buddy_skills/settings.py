@@ -69,6 +69,14 @@ class Settings(BaseSettings):
         le=65535,
         description="Port that `serve` listens on; 0 takes a free one.",
     )
+    token: SecretStr | None = Field(
+        default=None,
+        description=(
+            "What clients of `serve` must send as a bearer token, or `auto`: a new one at each "
+            "start, which the shim and the bridge find in the server's file. Default: none is "
+            "asked for."
+        ),
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged, to standard error."
     )
@@ -156,6 +164,16 @@ class Settings(BaseSettings):
                 str(InputError.from_validation(error)),
             )
             raise SettingsError(sentence) from error
+
+    @model_validator(mode="after")
+    def _safe_token(self) -> Self:
+        stated = self.token.get_secret_value() if self.token else "auto"
+        if stated != "auto" and not re.fullmatch(r"[!-~]{16,}", stated):
+            # Said without the value, which may be a secret with a slip in it.
+            raise contradiction(
+                "token must be auto, or at least 16 letters, digits and signs without a space"
+            )
+        return self
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:

@@ -214,10 +214,10 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    # The copy that is made before the first import tells that writing begins.
-    while not list(folder.glob("*.import.*.bak")):
-        time.sleep(0.01)
-    time.sleep(0.5)
+    # The copy that is made before the first import tells that writing begins, the log that it has.
+    log = folder / "skills.duckdb.wal"
+    while not list(folder.glob("*.import.*.bak")) or not log.exists() or log.stat().st_size < 10**6:
+        time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130

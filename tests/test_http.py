@@ -196,6 +196,68 @@ def test_a_database_that_is_held_is_said_in_one_sentence(empty_server: ServerPro
         assert done.stderr.count("\n") == 1
 
 
+ERAS = {
+    "2025-11-25": ({}, {}),
+    "2026-07-28": (
+        {
+            "MCP-Protocol-Version": "2026-07-28",
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": "import_metrics",
+        },
+        {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_progress_is_streamed_and_who_hangs_up_ends_the_call(
+    server: ServerProcess, era: str
+) -> None:
+    rows = [
+        {"skill_name": "k", "session_id": f"s{number}", "invoked_at": "2026-01-01T10:00:00Z"}
+        for number in range(20_000)
+    ]
+    folder = server.data_dir / "imports"
+    folder.mkdir()
+    (folder / "a.json").write_text(json.dumps({"invocations": rows}))
+    headers, meta = ERAS[era]
+    message: dict[str, Any] = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "import_metrics",
+            "arguments": {"path": "a.json", "kind": "json"},
+            "_meta": {"progressToken": 7, **meta},
+        },
+    }
+
+    def events(hang_up: bool) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        url, sent = f"{server.url}/mcp", CLIENT_HEADERS | headers
+        with httpx2.stream("POST", url, json=message, headers=sent, timeout=60) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data: {"):
+                    found.append(json.loads(line.removeprefix("data: ")))
+                    if hang_up:
+                        break
+        return found
+
+    [first] = events(hang_up=True)
+    assert (first["method"], first["params"]["progressToken"]) == ("notifications/progress", 7)
+    *told, last = events(hang_up=False)
+    assert {one["method"] for one in told} == {"notifications/progress"}
+    # Nothing of the first was written, then or later.
+    assert last["result"]["structuredContent"]["added"] == 20_000
+    del message["params"]["_meta"]["progressToken"]
+    answer = post(server, "/mcp", message, **CLIENT_HEADERS, **headers)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["result"]["structuredContent"]["added"] == 0
+
+
 async def test_the_internal_listing_before_each_call_stays_off() -> None:
     # On the newest protocol the SDK looks for a tool's schema before each call; app.py answers
     # None. If the library drops the hook, the attribute no longer decides anything.

@@ -184,7 +184,8 @@ def test_an_older_server_is_asked_to_leave(own: Locations) -> None:
     host = Host(own)
     host.hello()
     assert host.call("health_check")["status"] == "ok"
-    assert server.stop() == 0
+    assert server.process.wait(20) == 0
+    server.stop()
     assert server_of(own).pid != before.pid
     host.end()
 

@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from session_buddy_skills import server_file
 from session_buddy_skills.errors import DatabaseHeldError, ServerUnreachableError
-from session_buddy_skills.locations import HOST, PORT, Locations
+from session_buddy_skills.locations import HOST, PORT, Locations, stated_token
 from session_buddy_skills.mcp_http import McpHttp
 from session_buddy_skills.spool import Record
 
@@ -64,9 +65,10 @@ class McpChannel:
 
     name: Literal["mcp", "direct"] = "mcp"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, locations: Locations) -> None:
         self.url = url
-        self._recording = McpHttp(url)
+        self._token = partial(_token, McpHttp(url).url, locations)
+        self._recording = McpHttp(url, self._token)
         self._record_one_by_one = threading.Lock()
         self._idle: list[McpHttp] = []
 
@@ -81,7 +83,7 @@ class McpChannel:
         try:
             client = self._idle.pop()
         except IndexError:
-            client = McpHttp(self.url)
+            client = McpHttp(self.url, self._token)
         try:
             # In a thread, since a name that is not found and a server that sends a byte now and
             # then know of no timeout.
@@ -183,9 +185,9 @@ def connect(backend: Backend, url: str, locations: Locations) -> Channel:
         SkillsError: there is none now.
     """
     if backend == "mcp":
-        return McpChannel(url)
+        return McpChannel(url, locations)
     if backend == "auto":
-        channel = McpChannel(url)
+        channel = McpChannel(url, locations)
         with suppress(ServerUnreachableError):
             channel.ask("health_check", {}, HEALTH_SECONDS)
             return channel
@@ -194,10 +196,18 @@ def connect(backend: Backend, url: str, locations: Locations) -> Channel:
     except DatabaseHeldError:
         if (server := server_file.read(locations.server_file)) is None:
             raise
-        channel = McpChannel(server.url)
+        channel = McpChannel(server.url, locations)
         if not channel.holds(locations):
             raise
         return channel
+
+
+def _token(url: str, locations: Locations) -> str | None:
+    """What the server at this address asks for: as its file says, or as the environment states."""
+    server = server_file.read(locations.server_file)
+    if server is not None and server.url == url:
+        return server.token
+    return stated_token()
 
 
 def is_local(url: str) -> bool:

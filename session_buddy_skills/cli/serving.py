@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import socket
 import time
@@ -79,7 +80,8 @@ async def serve_http(
 
         # It announces each refused call without its reason, which tools/ logs.
         logging.getLogger("fastmcp").setLevel(logging.WARNING)
-        busy = _Busy(http_app(build_app(settings, service)))
+        token = _token(settings)
+        busy = _Busy(http_app(build_app(settings, service), token))
         config = uvicorn.Config(
             busy,
             http="h11",
@@ -95,15 +97,22 @@ async def serve_http(
             signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
         listener = listener or _listen_anywhere(settings.host, settings.port)
         host, port = listener.getsockname()[:2]
-        say(ServerFile(_url(host, port), os.getpid(), version("session-buddy-skills")))
+        own = _url(host, port), os.getpid(), version("session-buddy-skills"), token
+        say(ServerFile(*own))
         logger.info("MCP on http://%s:%s/mcp, database %s", host, port, service.location)
-        if settings.host not in LOOPBACK:
+        if settings.host not in LOOPBACK and token is None:
             logger.warning("anyone who can reach %s can read and write the record", host)
         async with anyio.create_task_group() as tasks:
             if idle_minutes is not None:
                 tasks.start_soon(_leave_when_idle, busy, idle_minutes * 60, server)
             await server.serve(sockets=[listener])
             tasks.cancel_scope.cancel()
+
+
+def _token(settings: Settings) -> str | None:
+    """What clients are asked for."""
+    stated = settings.token.get_secret_value() if settings.token else None
+    return secrets.token_urlsafe(32) if stated == "auto" else stated
 
 
 @asynccontextmanager

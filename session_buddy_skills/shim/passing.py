@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from session_buddy_skills import local_server
 from session_buddy_skills.errors import ServerUnreachableError, SkillsError
 from session_buddy_skills.locations import Locations
+from session_buddy_skills.server_file import ServerFile
 from session_buddy_skills.shim.messages import (
     Message,
     headers_of,
@@ -44,13 +45,13 @@ class Shim:
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
-        self._server_url: str | None = None
+        self._server: ServerFile | None = None
         self._failed: tuple[float, SkillsError] | None = None
         """When the server could not be started, and why."""
         self._finding = threading.Lock()
         self._writing = threading.Lock()
         self._protocol: str | None = None
-        self._idle: list[tuple[str, HTTPConnection]] = []
+        self._idle: list[tuple[ServerFile, HTTPConnection]] = []
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._under_way: dict[object, HTTPConnection | None] = {}
 
@@ -121,7 +122,7 @@ class Shim:
                 return None
             except (OSError, HTTPException) as error:
                 with self._finding:
-                    self._server_url = None
+                    self._server = None
                 problem = f"the server cannot be reached: {error!r}"
             except (SkillsError, ValueError) as error:
                 return str(error)
@@ -133,11 +134,11 @@ class Shim:
         body, headers = json.dumps(message).encode(), headers_of(message, self._protocol)
         twice = may_be_sent_twice(message)
         # A server may have closed an idle connection: that is known only once something was sent.
-        url, connection = self._connection(idle=twice)
+        server, connection = self._connection(idle=twice)
         if number in self._under_way:
             self._under_way[number] = connection
         try:
-            connection.request("POST", "/mcp", body, headers)
+            connection.request("POST", "/mcp", body, headers | server.headers)
             for answer in messages_of(connection.getresponse()):
                 self._pass_back(number, answer)
         except (OSError, HTTPException) as error:
@@ -148,7 +149,7 @@ class Shim:
                     "known; ask session_summary, or send it again with its invocation_id."
                 ) from error
             raise
-        self._idle.append((url, connection))
+        self._idle.append((server, connection))
 
     def _pass_back(self, number: object, message: Message) -> None:
         if "error" in message and message.get("id") is None:
@@ -160,34 +161,34 @@ class Shim:
             self._protocol = (message.get("result") or {}).get("protocolVersion")
         self._write(message)
 
-    def _connection(self, *, idle: bool) -> tuple[str, HTTPConnection]:
+    def _connection(self, *, idle: bool) -> tuple[ServerFile, HTTPConnection]:
         """One that is idle, if that will do, or a new one, to the server of now."""
-        url = self._find_server()
+        server = self._find_server()
         with suppress(IndexError):
             while idle:
                 kept = self._idle.pop()
-                if kept[0] == url and kept[1].sock is not None:
+                if kept[0] == server and kept[1].sock is not None:
                     return kept
                 kept[1].close()
-        address = urlsplit(url)
+        address = urlsplit(server.url)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=CONNECT_SECONDS)
         connection.connect()
         connection.sock.settimeout(None)  # how long a call may take is for the host to say
-        return url, connection
+        return server, connection
 
-    def _find_server(self) -> str:
+    def _find_server(self) -> ServerFile:
         with self._finding:
-            if self._server_url is not None:
-                return self._server_url
+            if self._server is not None:
+                return self._server
             # Many calls wait here: they need not all wait for the same failure.
             if self._failed is not None and time.monotonic() < self._failed[0] + FAILED_SECONDS:
                 raise self._failed[1]
             try:
-                self._server_url = local_server.ensure(self._locations).url
+                self._server = local_server.ensure(self._locations)
             except SkillsError as error:
                 self._failed = time.monotonic(), error
                 raise
-            return self._server_url
+            return self._server
 
     def _fail(self, number: object, code: int, sentence: str) -> None:
         error = {"code": code, "message": sentence}
