@@ -114,20 +114,21 @@ def imported(folder: Path, kind: str, path: Path) -> float:
 
 
 class Stopwatch(Progress):
-    """Notes when the first and the last invocations were written."""
+    """Notes when one document was read, and when it was written as well."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[float, int]] = []
+        self.told: list[tuple[float, int, int]] = []
 
-    async def at(self, _done_bytes: int, records: int) -> None:
-        """So many are on disk."""
-        self.told.append((time.perf_counter(), records))
+    async def at(self, done_bytes: int, records: int) -> None:
+        """So many are read, or, with their bytes, on disk."""
+        self.told.append((time.perf_counter(), done_bytes, records))
 
     @property
     def rate(self) -> float:
-        """Invocations a second, after the first transaction."""
-        (first, some), (last, all_of_them) = self.told[0], self.told[-1]
-        return (all_of_them - some) / (last - first)
+        """Invocations a second, once they are read and checked."""
+        read = max(when for when, done, _ in self.told if not done)
+        written, _, records = self.told[-1]
+        return records / (written - read)
 
 
 async def rate_of_writing(folder: Path, path: Path) -> float:
