@@ -11,11 +11,17 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from session_buddy_skills.limits import ITEM_CHARS, LIST_ITEMS, NAME_CHARS, QUERY_CHARS
+from session_buddy_skills.limits import (
+    CLOCK_SKEW_DAYS,
+    ITEM_CHARS,
+    LIST_ITEMS,
+    NAME_CHARS,
+    QUERY_CHARS,
+)
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """No invocation is older; an earlier time is a mistake."""
-CLOCK_SKEW = timedelta(days=1)
+CLOCK_SKEW = timedelta(days=CLOCK_SKEW_DAYS)
 """How far ahead of this machine's clock a caller's time may be."""
 LONGEST_SECONDS = 366 * 86_400.0
 """Longest duration of one invocation."""

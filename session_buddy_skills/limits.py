@@ -22,5 +22,7 @@ RECOMMENDED_SKILLS = 100
 """Most skills in one recommendation."""
 REQUEST_CHARS = 1_000_000
 """Longest query of a recommendation, in characters; the first 20,000 are looked at."""
+CLOCK_SKEW_DAYS = 1
+"""How far in the future a time may be, as clocks differ."""
 BODY_BYTES = 4 * 2**20
 """Largest body of one plain HTTP request; the MCP SDK has the same limit for its own."""

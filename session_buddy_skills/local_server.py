@@ -24,6 +24,8 @@ from session_buddy_skills.server_file import ServerFile
 
 START_SECONDS = 25.0
 """What a start may take; Claude Code itself gives up after 30."""
+HELD_SECONDS = 8.0
+"""How long a database may be held by another process that is about to leave."""
 STOP_SECONDS = 20.0
 AGAIN_SECONDS = 1.0
 """After which a start is tried again that found the database held."""
@@ -35,11 +37,17 @@ OK = 200
 
 def running(locations: Locations) -> ServerFile | None:
     """The server that has this database open, if it answers."""
-    said = server_file.read(locations.server_file)
+    said = server_file.read_living(locations.server_file)
     # What a killed server left may name a port, or a process, that is another's now.
     if said is None or (health(said) or {}).get("process_id") != said.pid:
         return None
     return said
+
+
+def hanging(locations: Locations) -> ServerFile | None:
+    """One that says it has this database open, is a process, and does not answer."""
+    said = server_file.read_living(locations.server_file)
+    return said if said is not None and health(said) is None else None
 
 
 def health(server: ServerFile) -> dict[str, Any] | None:
@@ -79,6 +87,11 @@ def stop(locations: Locations, server: ServerFile | None = None) -> ServerFile |
         ServerUnreachableError: it has not left in time.
     """
     found = running(locations)
+    if found is None and server is None and (silent := hanging(locations)) is not None:
+        raise ServerUnreachableError(
+            f"the server at {silent.url} does not answer. If process {silent.pid} is one of "
+            "session-buddy-skills, end it by hand."
+        )
     if found is None or (server is not None and found.pid != server.pid):
         return None  # it has gone, or gone and been replaced
     with suppress(ProcessLookupError):
@@ -87,7 +100,7 @@ def stop(locations: Locations, server: ServerFile | None = None) -> ServerFile |
     while time.monotonic() < end:
         # It takes its file back once the database is closed; killed, it cannot.
         said = server_file.read(locations.server_file)
-        if said is None or said.pid != found.pid or not _alive(found.pid):
+        if said is None or said.pid != found.pid or not server_file.is_alive(found.pid):
             return found
         time.sleep(LOOK_SECONDS)
     raise ServerUnreachableError(f"the server with process id {found.pid} has not left.")
@@ -105,10 +118,17 @@ def last_lines(path: Path, count: int) -> list[str]:
 def _start(locations: Locations) -> ServerFile:
     """Start one, or wait for the one that another is starting: twenty at once would be slow."""
     log = locations.server_log
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        lock = locations.start_lock.open("a")
+    except OSError as error:
+        raise ServerUnreachableError(
+            f"the server did not start: {log.parent} cannot be written: {error.strerror}"
+        ) from error
     process: subprocess.Popen[bytes] | None = None
     end = time.monotonic() + START_SECONDS
-    with locations.start_lock.open("a") as lock:
+    held_end = time.monotonic() + HELD_SECONDS
+    with lock:
         while time.monotonic() < end:
             if (found := running(locations)) is not None:
                 return found
@@ -116,7 +136,9 @@ def _start(locations: Locations) -> ServerFile:
                 process = _spawn(locations)
             code = None if process is None else process.poll()
             if code == DatabaseHeldError.exit_code:
-                # By one that is about to leave, or by a server of another port.
+                # By one that is about to leave, or not.
+                if time.monotonic() > held_end:
+                    raise ServerUnreachableError(f"the server did not start: {_last_said(log)}")
                 process = None
                 time.sleep(AGAIN_SECONDS)
             elif code is not None:
@@ -154,16 +176,6 @@ def _spawn(locations: Locations) -> subprocess.Popen[bytes]:
 def _last_said(log: Path) -> str:
     said = "".join(last_lines(log, 1)).strip() or "it said nothing"
     return f"{said} (see {log})"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _parts(text: str) -> tuple[int, ...]:

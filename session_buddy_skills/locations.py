@@ -83,8 +83,15 @@ def locations(database: str | Path | None = None, data_dir: Path | None = None) 
 
 
 def stated_token() -> str | None:
-    """The token that the environment states for servers."""
-    return os.environ.get(f"{PREFIX}TOKEN") or None
+    """The token that the environment states for servers; `auto` is none."""
+    stated = os.environ.get(f"{PREFIX}TOKEN")
+    return None if stated == "auto" else stated or None
+
+
+def default_url() -> str:
+    """Where `serve` listens unless that port is taken."""
+    stated = os.environ.get(f"{PREFIX}PORT", "")
+    return f"http://{HOST}:{int(stated) if stated.isdecimal() and int(stated) else PORT}"
 
 
 def shared_environment(own: Locations) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -33,6 +34,8 @@ META = {
 OK = 200
 TOO_LARGE = 413
 SHOWN = 200
+ANSWER_BYTES = 16 * 2**20
+"""Most that an answer may have; no tool of ours has as much."""
 REFUSED = "session-buddy-skills/refused"
 """What a tool's error carries that the arguments are to blame for."""
 
@@ -61,7 +64,8 @@ class McpHttp:
         self.host, self.port = self._connection.host, self._connection.port
 
     def call_tool(self, name: str, arguments: dict[str, Any], seconds: float) -> Any:
-        """What the tool answers; each wait for the server takes so many seconds at most.
+        """What the tool answers; each wait for the server takes so many seconds at most, and all
+        of the answer as many again.
 
         Raises:
             InputError: the tool refuses the arguments, or they are too many at once.
@@ -78,7 +82,7 @@ class McpHttp:
         self._connection.timeout = seconds
         if self._connection.sock is not None:
             self._connection.sock.settimeout(seconds)
-        status, answer = self._post(name, body)
+        status, answer = self._post(name, body, time.monotonic() + seconds)
         if status == TOO_LARGE:
             raise InputError(f"this is more than {self.url} takes at once: {len(body)} bytes.")
         try:
@@ -102,25 +106,32 @@ class McpHttp:
                 open_socket.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
-    def _post(self, name: str, body: bytes) -> tuple[int, bytes]:
+    def _post(self, name: str, body: bytes, until: float) -> tuple[int, bytes]:
         # A server may have closed a connection that was idle; that is known only by trying. The
         # calls that are made here may all be made twice.
         kept_alive = self._connection.sock is not None
         try:
-            return self._exchange(name, body)
+            return self._exchange(name, body, until)
         except (OSError, HTTPException, AttributeError) as error:  # the last, if closed meanwhile
             self._connection.close()
             if self._closed or isinstance(error, TimeoutError):
                 raise ServerUnreachableError(f"{self.url} has not answered in time.") from error
             if kept_alive:
-                return self._post(name, body)
+                return self._post(name, body, until)
             raise ServerUnreachableError(f"{self.url} cannot be reached: {error!r}.") from error
 
-    def _exchange(self, name: str, body: bytes) -> tuple[int, bytes]:
+    def _exchange(self, name: str, body: bytes, until: float) -> tuple[int, bytes]:
         headers = HEADERS | {"Mcp-Name": name} | bearer(self._token())
         self._connection.request("POST", self._path, body, headers)
         answer = self._connection.getresponse()
-        return answer.status, answer.read()
+        content = bytearray()
+        while part := answer.read1(ANSWER_BYTES):
+            content += part
+            if len(content) > ANSWER_BYTES:
+                raise HTTPException(f"an answer of more than {ANSWER_BYTES} bytes")
+            if time.monotonic() > until:
+                raise TimeoutError
+        return answer.status, bytes(content)
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -36,11 +37,11 @@ def write(path: Path, server: ServerFile) -> None:
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unnamed = path.with_name(f"{path.name}.{server.pid}.part")
-    descriptor = os.open(unnamed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # For this user's eyes alone, under a name that nobody could have put a link at.
+    descriptor, unnamed = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(server._asdict(), file)
-    unnamed.replace(path)
+    Path(unnamed).replace(path)
 
 
 def read(path: Path) -> ServerFile | None:
@@ -52,6 +53,26 @@ def read(path: Path) -> ServerFile | None:
         return ServerFile(url, pid, version, said.get("token"))
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def read_living(path: Path) -> ServerFile | None:
+    """Likewise, but None as well if that server's process is no more.
+
+    Its port may be a stranger's then, who must not be handed the token.
+    """
+    said = read(path)
+    return said if said is not None and is_alive(said.pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def remove(path: Path, pid: int) -> None:

@@ -14,8 +14,11 @@ import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from session_buddy_skills.limits import CLOCK_SKEW_DAYS
 
 Record = dict[str, Any]
 """The arguments of one invocation of `record_invocations`."""
@@ -112,10 +115,30 @@ def read(path: Path) -> Spooled:
             found.unreadable.append((line, f"not JSON: {error}"))
             continue
         if isinstance(record, dict) and record.get("invocation_id"):
-            found.records.append(record)
+            found.records.append(_by_now(record))
         else:
             found.unreadable.append((line, "not an invocation with an invocation_id"))
     return found
+
+
+def _by_now(record: Record) -> Record:
+    """The record; if the clock was set back since, as one that starts now."""
+    now = datetime.now(UTC)
+    try:
+        ahead = datetime.fromisoformat(record["invoked_at"]) > now + timedelta(days=CLOCK_SKEW_DAYS)
+    except (KeyError, TypeError, ValueError):
+        return record  # what is wrong with it is said when it is checked
+    return record | {"invoked_at": now.isoformat()} if ahead else record
+
+
+def move(path: Path, folder: Path) -> None:
+    """Put a file of one spool into another.
+
+    Raises:
+        OSError: it is not there, or the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.rename(folder / path.name)
 
 
 def reject(folder: Path, lines: Sequence[tuple[bytes, str]]) -> None:

@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -15,7 +14,6 @@ from anyio import to_thread
 
 from session_buddy_skills import spool
 from session_buddy_skills.errors import InputError, StorageError
-from session_buddy_skills.fields import CLOCK_SKEW
 from session_buddy_skills.limits import BATCH_INVOCATIONS
 from session_buddy_skills.models import BatchRequest, RecordRequest
 from session_buddy_skills.requests import checked
@@ -73,7 +71,7 @@ class SpoolIntake:
         requests = []
         for record in found.records:
             try:
-                requests.append(checked(RecordRequest, **_by_now(record)))
+                requests.append(checked(RecordRequest, **record))
             except InputError as error:
                 rejected.append((json.dumps(record).encode(), str(error)))
         taken = 0
@@ -99,16 +97,6 @@ class SpoolIntake:
             half = len(requests) // 2
             return [*await self._store(requests[:half]), *await self._store(requests[half:])]
         return []
-
-
-def _by_now(record: spool.Record) -> spool.Record:
-    """The record; if the clock was set back since, as one that starts now."""
-    now = datetime.now(UTC)
-    try:
-        ahead = datetime.fromisoformat(record["invoked_at"]) > now + CLOCK_SKEW
-    except (KeyError, TypeError, ValueError):
-        return record  # what is wrong with it is said when it is checked
-    return record | {"invoked_at": now} if ahead else record
 
 
 @asynccontextmanager

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from session_buddy_skills import server_file
 from session_buddy_skills.errors import DatabaseHeldError, ServerUnreachableError
-from session_buddy_skills.locations import HOST, PORT, Locations, stated_token
+from session_buddy_skills.locations import Locations, default_url, stated_token
 from session_buddy_skills.mcp_http import McpHttp
 from session_buddy_skills.spool import Record
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Backend = Literal["mcp", "direct", "auto", "off"]
-DEFAULT_URL = f"http://{HOST}:{PORT}"
 DELIVERY_SECONDS = 5.0
 """How long an answer to recorded invocations may take; nobody waits for it."""
 HEALTH_SECONDS = 1.0
@@ -98,13 +98,14 @@ class McpChannel:
         return answer
 
     def holds(self, locations: Locations) -> bool:
-        """Whether this is the server of that database; of another machine's it is not known."""
-        if not is_local(self.url):
-            return True
+        """Whether this is the server of that database; one of another machine is not."""
         health = self.ask("health_check", {}, HEALTH_SECONDS)
+        if not is_local(self.url):
+            return False
         if locations.postgresql:
             return bool(health["engine"] == "postgresql")
-        return bool(health["database"] == str(locations.database_path))
+        found = Path(str(health["database"]))
+        return found.resolve() == locations.database_path.resolve()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -178,23 +179,32 @@ class DirectChannel:
         self._stack.close()
 
 
-def connect(backend: Backend, url: str, locations: Locations) -> Channel:
+def connect(
+    backend: Backend, url: str | None, locations: Locations, *, may_open: bool = True
+) -> Channel:
     """The way to the record that this backend stands for.
+
+    Without a url it is the server of that database alone: where its file says, or where `serve`
+    listens by default. `may_open` is whether a database may be opened.
 
     Raises:
         SkillsError: there is none now.
     """
     if backend == "mcp":
-        return McpChannel(url, locations)
+        return McpChannel(url, locations) if url is not None else _own_server(locations)
     if backend == "auto":
-        channel = McpChannel(url, locations)
         with suppress(ServerUnreachableError):
+            if url is None:
+                return _own_server(locations)
+            channel = McpChannel(url, locations)
             channel.ask("health_check", {}, HEALTH_SECONDS)
             return channel
+    if not may_open:
+        raise ServerUnreachableError(f"{locations.database_path} is not opened any more.")
     try:
         return DirectChannel(locations)
     except DatabaseHeldError:
-        if (server := server_file.read(locations.server_file)) is None:
+        if (server := server_file.read_living(locations.server_file)) is None:
             raise
         channel = McpChannel(server.url, locations)
         if not channel.holds(locations):
@@ -202,10 +212,18 @@ def connect(backend: Backend, url: str, locations: Locations) -> Channel:
         return channel
 
 
+def _own_server(locations: Locations) -> McpChannel:
+    server = server_file.read_living(locations.server_file)
+    channel = McpChannel(server.url if server else default_url(), locations)
+    if not channel.holds(locations):
+        raise ServerUnreachableError(f"{channel.url} is the server of another database.")
+    return channel
+
+
 def _token(url: str, locations: Locations) -> str | None:
     """What the server at this address asks for: as its file says, or as the environment states."""
-    server = server_file.read(locations.server_file)
-    if server is not None and server.url == url:
+    server = server_file.read_living(locations.server_file)
+    if server is not None and is_local(url) and McpHttp(server.url).port == McpHttp(url).port:
         return server.token
     return stated_token()
 

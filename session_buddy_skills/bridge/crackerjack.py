@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
+from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
-from session_buddy_skills.bridge.runs import Run
+from session_buddy_skills.bridge.runs import Run, check_types
 from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork, name_of
 
 Completer = Callable[..., None]
@@ -82,6 +82,7 @@ class SkillsTracker:
             "session_id": session_id or self.session_id,
             "workflow_phase": workflow_phase,
         }
+        check_types(asked)
         return Recommended(*self.recorder.ask("recommend_skills", asked, self.deadline))
 
     def is_enabled(self) -> bool:
@@ -110,9 +111,11 @@ def create_skills_tracker(
     enabled: bool = True,
     backend: Backend = "auto",
     db_path: Path | None = None,
-    mcp_server_url: str = DEFAULT_URL,
+    mcp_server_url: str | None = None,
 ) -> SkillsTracker:
     """crackerjack's factory; `db_path` is the database that `direct` opens, and the spool's place.
+
+    Without a url the server of that database is looked for, and no other delivered to.
 
     Raises:
         InputError: there is no such backend, or the url is not one.

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 logger = logging.getLogger(__name__)
 EXIT_SECONDS = 1.0
@@ -37,9 +38,18 @@ class Ending(Protocol):
         """This is the child of a fork: what waits is the parent's."""
 
 
-_known: dict[int, Ending] = {}
+_known: WeakValueDictionary[int, Ending] = WeakValueDictionary()
+"""Those with work to do are held by the thread that does it."""
 _finalized: set[int] = set()
 """Processes whose finalizers know of this."""
+
+
+_over = threading.Event()
+
+
+def is_over() -> bool:
+    """Whether the program has ended what is watched: for what comes now nobody waits."""
+    return _over.is_set()
 
 
 def watch(one: Ending) -> None:
@@ -67,6 +77,7 @@ def hear_of_the_end() -> None:
 
 
 def _end() -> None:
+    _over.set()
     until = time.monotonic() + EXIT_SECONDS
     ending = list(_known.values())
     for one in ending:
@@ -92,6 +103,7 @@ def _end_by_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def _begin_anew() -> None:
+    _over.clear()
     for one in list(_known.values()):
         one.begin_anew()
 

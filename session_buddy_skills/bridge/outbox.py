@@ -11,26 +11,21 @@ records takes no lock on the way, but where a thread is started or the queue is 
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Protocol
 
-from session_buddy_skills import spool
-from session_buddy_skills.bridge.ending import hear_of_the_end
+from session_buddy_skills.bridge.delivery import AT_ONCE, Delivery
+from session_buddy_skills.bridge.ending import hear_of_the_end, is_over
 from session_buddy_skills.bridge.link import Link
 from session_buddy_skills.bridge.worker import Worker
-from session_buddy_skills.errors import InputError, SkillsError
 from session_buddy_skills.spool import Record
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 500
-"""Most records in one delivery."""
 QUEUED_MOST = 30_000
 """Starts and ends that wait in memory, some 20 MB; at more, the caller writes them to the spool."""
 HELD_MOST = 4 * QUEUED_MOST
@@ -55,25 +50,13 @@ Batch = dict[Pending, None]
 """A set that keeps its order."""
 
 
-@dataclass(slots=True)
-class Delivered:
-    """What became of the records so far."""
-
-    delivered: int = 0
-    spooled: int = 0
-    rejected: int = 0
-    lost: int = 0
-    last_error: str | None = None
-
-
 class Outbox:
     """Takes records without ever waiting, and delivers them in the background."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._folder = link.spool
-        self.counts = Delivered()
-        self.can_spool = True
+    def __init__(self, link: Link, owner: object) -> None:
+        self.delivery = Delivery(link)
+        self._owner = owner
+        """Held by the thread, through this, for as long as it has work."""
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -81,8 +64,7 @@ class Outbox:
         self._queue: deque[Pending] = deque()
         self._out: dict[int, Batch] = {}
         """What was taken from the queue and is not yet anywhere else, by its identity."""
-        self._look_at_spool = True
-        self._spool_fails = False
+        self.delivery.begin_anew()
         self._lock = threading.RLock()
         self._worker: Worker | None = None
 
@@ -91,6 +73,9 @@ class Outbox:
         if len(self._queue) >= QUEUED_MOST and not self._make_room():
             return
         self._queue.append(pending)
+        if is_over():
+            self._keep({})
+            return
         worker = self._worker or self._start()
         if worker is not None and not worker.awake:
             worker.wake()
@@ -112,12 +97,16 @@ class Outbox:
         if worker is not None:
             worker.thread.join(seconds)
         # Of a thread that still waits for an answer it is not known whether its records arrived.
-        waiting = {one: None for batch in list(self._out.values()) for one in list(batch)}
+        self._keep({one: None for batch in list(self._out.values()) for one in list(batch)})
+
+    def _keep(self, waiting: Batch) -> None:
+        """Spool these and the queue, for which there is no later."""
         with self._taken(len(self._queue)) as rest:
             waiting |= rest
-            if waiting and not self._spool(waiting):
-                logger.error("%d invocations are lost: %s", len(waiting), self.counts.last_error)
-                self.counts.lost += len(waiting)
+            if waiting and not self._spooled(waiting):
+                counts = self.delivery.counts
+                logger.error("%d invocations are lost: %s", len(waiting), counts.last_error)
+                counts.lost += len(waiting)
 
     def _start(self) -> Worker | None:
         with self._lock:
@@ -127,7 +116,7 @@ class Outbox:
             try:
                 worker.thread.start()
             except RuntimeError as error:  # no more threads; the queue is spooled when it is full
-                self.counts.last_error = str(error)
+                self.delivery.counts.last_error = str(error)
                 return None
             hear_of_the_end()
             self._worker = worker
@@ -138,17 +127,21 @@ class Outbox:
         with self._lock:
             if len(self._queue) < QUEUED_MOST:
                 return True
-            if not self._spool_fails:
-                with self._taken(len(self._queue)) as batch:
-                    if self._spool(batch):
+            if not self.delivery.spool_fails:
+                with self._taken(AT_ONCE) as batch:  # the caller waits for it
+                    if self._spooled(batch):
                         return True
                     self._queue.extendleft(reversed(batch))
             if len(self._queue) < HELD_MOST:
                 return True
-            if not self.counts.lost:
-                logger.error("invocations are lost: %s", self.counts.last_error)
-            self.counts.lost += 1
+            counts = self.delivery.counts
+            if not counts.lost:
+                logger.error("invocations are lost: %s", counts.last_error)
+            counts.lost += 1
             return False
+
+    def _spooled(self, batch: Batch) -> bool:
+        return self.delivery.spooled([one.record() for one in batch])
 
     @contextmanager
     def _taken(self, count: int) -> Iterator[Batch]:
@@ -175,15 +168,19 @@ class Outbox:
             except Exception:  # a fault of ours; what was taken is in `_out`, and goes back
                 logger.exception("delivering failed")
                 self._take_back()
-            if worker.ending or not (woken or self._has_work or self._stay(worker)):
+            if worker.ending:
+                # What came while the spool was sent goes out as well.
+                if not self._queue or self.delivery.spool_fails:
+                    return
+            elif not (woken or self._has_work or self._stay(worker)):
                 return
-            if self._spool_fails:
+            if self.delivery.spool_fails:
                 worker.wait(RETRY_SECONDS)
-                self._spool_fails = False
+                self.delivery.spool_fails = False
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._queue) or self._look_at_spool
+        return bool(self._queue) or self.delivery.look_at_spool
 
     def _stay(self, worker: Worker) -> bool:
         """Whether there is work after all, now that whoever records would start another."""
@@ -198,90 +195,20 @@ class Outbox:
         for identity, batch in list(self._out.items()):
             self._queue.extendleft(reversed(batch))
             self._out.pop(identity, None)
-        self._link.breaker.failed()
 
     def _seconds_to_wait(self) -> float:
         if self._queue:
             return 0.0
-        return max(self._link.breaker.seconds_left, LINGER) if self._look_at_spool else IDLE_SECONDS
+        if self.delivery.look_at_spool:
+            return max(self.delivery.seconds_to_wait, LINGER)
+        return IDLE_SECONDS
 
     def _deliver(self) -> None:
-        while self._queue and not (self._spool_fails and self._link.breaker.state == "open"):
+        delivery = self.delivery
+        while self._queue and not (delivery.spool_fails and delivery.is_left_alone):
             with self._taken(AT_ONCE) as batch:
-                if not self._sent([one.record() for one in batch]) and not self._spool(batch):
+                records = [one.record() for one in batch]
+                if not delivery.sent(records) and not delivery.spooled(records):
                     self._queue.extendleft(reversed(batch))
-        if self._look_at_spool and self._link.breaker.state != "open":
-            self._deliver_spool()
-
-    def _sent(self, records: Sequence[Record]) -> bool:
-        """Whether the server has these; what it refuses is set aside, and counts as sent."""
-        if not self._link.breaker.allows():
-            return False
-        try:
-            self._send_or_reject(records)
-        except SkillsError as error:
-            self._failed(error)
-            return False
-        self._link.breaker.succeeded()
-        return True
-
-    def _failed(self, error: SkillsError) -> None:
-        self.counts.last_error = str(error)
-        self._link.breaker.failed()
-        self._look_at_spool = True
-
-    def _send_or_reject(self, records: Sequence[Record]) -> None:
-        try:
-            self._link.send(records)
-            self.counts.delivered += len(records)
-        except InputError as error:
-            if len(records) > 1:
-                half = len(records) // 2
-                self._send_or_reject(records[:half])
-                self._send_or_reject(records[half:])
-                return
-            self.counts.last_error = str(error)
-            self._set_aside([(json.dumps(records[0]).encode(), str(error))])
-
-    def _set_aside(self, lines: Sequence[tuple[bytes, str]]) -> None:
-        self.counts.rejected += len(lines)
-        logger.error("%d invocations are set aside, as %s", len(lines), lines[0][1])
-        try:
-            spool.reject(self._folder, lines)
-        except OSError as error:
-            # Nobody takes them, and they must not hold up the others.
-            logger.error("what was set aside is lost: %s: %s", error.strerror, lines)
-            self.counts.lost += len(lines)
-
-    def _spool(self, batch: Batch) -> bool:
-        """Whether these are in the spool."""
-        try:
-            spool.put(self._folder, [one.record() for one in batch])
-        except OSError as error:
-            self.counts.last_error = f"the spool {self._folder} cannot be written: {error.strerror}"
-            self._spool_fails = True
-            self.can_spool = False
-            return False
-        self.can_spool = True
-        self.counts.spooled += len(batch)
-        self._look_at_spool = True
-        return True
-
-    def _deliver_spool(self) -> None:
-        """Send what is in the spool, this program's and what others left."""
-        self._look_at_spool = False
-        try:
-            if not self._link.takes_the_spool():
-                return
-            for path in spool.waiting(self._folder):
-                found = spool.read(path)
-                for first in range(0, len(found.records), AT_ONCE):
-                    if not self._sent(found.records[first : first + AT_ONCE]):
-                        return
-                if found.unreadable:
-                    self._set_aside(found.unreadable)
-                spool.remove(path)
-        except SkillsError as error:
-            self._failed(error)
-        except OSError as error:
-            self.counts.last_error = f"the spool {self._folder} cannot be read: {error.strerror}"
+        if delivery.look_at_spool and not delivery.is_left_alone:
+            delivery.send_spool()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import State
-from session_buddy_skills.bridge.channels import DEFAULT_URL, Backend
+from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.ending import forget, watch
 from session_buddy_skills.bridge.link import Link
 from session_buddy_skills.bridge.outbox import Outbox
@@ -23,6 +23,8 @@ DEADLINE = 0.25
 """Seconds that a recommendation may take."""
 CLOSE_SECONDS = 1.0
 """Seconds that delivering may take at the end of a session; the rest is spooled."""
+OPEN_MOST = 10_000
+"""Runs whose end is waited for; of more, the oldest stay pending where nobody tells their end."""
 OFF = "tracking_is_off"
 
 
@@ -58,7 +60,7 @@ class Recorder:
         self,
         backend: Backend = "mcp",
         *,
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         database: str | Path | None = None,
         data_dir: Path | None = None,
     ) -> None:
@@ -69,9 +71,10 @@ class Recorder:
         self.started = 0
         """Runs so far."""
         self._link = Link(backend, url, self.locations)
-        self._outbox = Outbox(self._link)
-        self.open_runs: set[Run] = set()
+        self._outbox = Outbox(self._link, self)
+        self._open_runs: dict[Run, None] = {}
         self._watched = False
+        self._watch()
 
     def start(
         self,
@@ -109,14 +112,25 @@ class Recorder:
             "source": source,
         }
         check_types(fields)
-        if not self._watched:
-            watch(self)
-            self._watched = True
         self.started += 1
         run = Run(self, fields)
-        self.open_runs.add(run)
-        self.put(run)
+        if self.backend != "off":
+            self._watch()
+            self._open_runs[run] = None
+            if len(self._open_runs) > OPEN_MOST:
+                self._open_runs.pop(next(iter(self._open_runs)), None)
+            self._outbox.put(run)
         return run
+
+    def _watch(self) -> None:
+        """Have the end of the program end this, from the first moment on, and after a `close`."""
+        if not self._watched and self.backend != "off":
+            watch(self)
+            self._watched = True
+
+    def over(self, run: Run) -> None:
+        """It was said how the run ended."""
+        self._open_runs.pop(run, None)
 
     def put(self, run: Run) -> None:
         """Deliver what is known of a run, unless tracking is off."""
@@ -135,7 +149,7 @@ class Recorder:
 
     def status(self) -> Status:
         """How the bridge stands; the spool is read for it."""
-        counts = self._outbox.counts
+        counts = self._outbox.delivery.counts
         return Status(
             backend=self._link.name,
             connected=self.connected,
@@ -161,13 +175,12 @@ class Recorder:
     @property
     def enabled(self) -> bool:
         """Whether what is recorded goes anywhere: to a server, a database, or the spool."""
-        return self.backend != "off" and (self.connected or self._outbox.can_spool)
+        return self.backend != "off" and (self.connected or self._outbox.delivery.can_spool)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End the session: runs without an end become unknown; the rest goes out or is spooled."""
         self.begin_to_end()
         self.end(seconds)
-        self._link.close()
         forget(self)
         self._watched = False
 
@@ -179,16 +192,17 @@ class Recorder:
     def end(self, seconds: float) -> None:
         """Wait so long for that at most; the rest is spooled."""
         self._outbox.end(seconds)
+        self._link.close()
 
     def begin_anew(self) -> None:
         """This is the child of a fork: what waits, and what is open, is the parent's."""
-        self.open_runs.clear()
+        self._open_runs.clear()
         self._link.begin_anew()
         self._outbox.begin_anew()
 
     def lapse_runs(self) -> None:
         """Nobody will say how runs ended that are still open."""
-        for run in list(self.open_runs):
+        for run in list(self._open_runs):
             run.lapse()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import UUID
 
 import uuid_utils
@@ -21,21 +21,23 @@ if TYPE_CHECKING:
     from session_buddy_skills.bridge.recorder import Recorder
 
 Outcome = Literal["completed", "failed", "abandoned", "unknown"]
+_OUTCOMES = frozenset(get_args(Outcome))
 _LISTS = frozenset({"alternatives_considered", "follow_up_actions"})
-_NUMBERS = frozenset({"selection_rank", "rating"})
-_REQUIRED = frozenset({"skill_name", "session_id"})
+_NUMBERS = frozenset({"selection_rank", "rating", "limit"})
+_REQUIRED = frozenset({"skill_name", "session_id", "limit"})
 
 
 class Run:
     """One use of a skill that has started; ends once."""
 
-    __slots__ = ("_end", "_fields", "_id", "_recorder", "_since", "_started_at")
+    __slots__ = ("_end", "_fields", "_id", "_recorder", "_since", "_started_at", "_stated_at")
 
     def __init__(self, recorder: Recorder, fields: dict[str, Any]) -> None:
         self._recorder = recorder
         self._fields = fields
         self._id = uuid_utils.uuid7()
         self._started_at = time.time()
+        self._stated_at: str | None = None
         self._since = time.perf_counter()
         self._end: dict[str, Any] | None = None
 
@@ -61,7 +63,7 @@ class Run:
         """Record how it ended; only the first end counts. An error type belongs to a failure.
 
         Raises:
-            TypeError: an argument is of a wrong type, or nothing says how it ended.
+            TypeError: an argument is of a wrong type, no outcome, or nothing says how it ended.
         """
         lasted = time.perf_counter() - self._since
         fields = {
@@ -71,10 +73,16 @@ class Run:
         }
         check_types(fields)
         if outcome is None:
-            if completed is None:
-                raise TypeError("end() needs an outcome, or completed in its place")
+            if not isinstance(completed, bool):
+                raise TypeError(
+                    f"end() needs an outcome, or completed as True or False, not {completed!r}"
+                )
             failed: Outcome = "failed" if error_type else "abandoned"
             outcome = "completed" if completed else failed
+        elif not isinstance(outcome, str) or outcome not in _OUTCOMES:
+            raise TypeError(
+                f"outcome must be one of {', '.join(get_args(Outcome))}, not {outcome!r}"
+            )
         if outcome != "failed":
             fields["error_type"] = None
         self._put(fields | {"outcome": outcome, "duration_seconds": lasted})
@@ -85,21 +93,32 @@ class Run:
 
     def record(self) -> Record:
         """All that is known of it now."""
-        # A clock that was set back since would have it start in the future.
-        started_at = datetime.fromtimestamp(min(self._started_at, time.time()), UTC)
+        if self._stated_at is None:
+            # A clock that was set back since would have it start in the future. What was said once
+            # stays, or its end would contradict its start.
+            started_at = min(self._started_at, time.time())
+            self._stated_at = datetime.fromtimestamp(started_at, UTC).isoformat()
         told = self._fields | (self._end or {})
         record = {name: value for name, value in told.items() if value not in (None, (), [])}
-        for name in _LISTS & record.keys():
-            record[name] = list(record[name])
+        for name, value in record.items():
+            if isinstance(value, str):
+                record[name] = _writable(value)
+            elif name in _LISTS:
+                record[name] = [_writable(one) for one in value]
         if "user_query" in record:
             record["user_query"] = record["user_query"][:QUERY_CHARS]
-        return record | {"invocation_id": str(self._id), "invoked_at": started_at.isoformat()}
+        return record | {"invocation_id": str(self._id), "invoked_at": self._stated_at}
 
     def _put(self, end: dict[str, Any]) -> None:
         if self._end is None:
             self._end = end
-            self._recorder.open_runs.discard(self)
+            self._recorder.over(self)
             self._recorder.put(self)
+
+
+def _writable(text: str) -> str:
+    """The text without what UTF-8 cannot say, such as bytes of a file's name."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def check_types(fields: dict[str, Any]) -> None:
@@ -111,7 +130,7 @@ def check_types(fields: dict[str, Any]) -> None:
     for name, value in fields.items():
         if value is None:
             if name in _REQUIRED:
-                raise TypeError(f"{name} must be text, not None")
+                raise TypeError(f"{name} must not be None")
         elif name in _LISTS:
             texts = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
             if not texts:

@@ -9,14 +9,14 @@ from typing import Any, Self
 
 from anyio import move_on_after, to_thread
 
-from session_buddy_skills.bridge.channels import DEFAULT_URL, HEALTH_SECONDS, Backend
+from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
 from session_buddy_skills.bridge.link import UNREACHABLE
 from session_buddy_skills.bridge.recorder import (
     DEADLINE,
     Recorder,
     Status,
 )
-from session_buddy_skills.bridge.runs import Run
+from session_buddy_skills.bridge.runs import Run, check_types
 
 
 class Recommended(list[dict[str, Any]]):
@@ -43,12 +43,14 @@ class SkillsBridge:
         session_id: str,
         *,
         backend: Backend = "mcp",
-        url: str = DEFAULT_URL,
+        url: str | None = None,
         database: str | Path | None = None,
         data_dir: Path | None = None,
         deadline: float = DEADLINE,
     ) -> None:
         """`database` and `data_dir` say where the spool is, and what `direct` opens.
+
+        Without a `url` the server of that database is looked for, and no other delivered to.
 
         Raises:
             InputError: there is no such backend, or the url is not one.
@@ -89,16 +91,35 @@ class SkillsBridge:
         return TrackedWork(self.recorder, skill_name, {"session_id": self.session_id, **fields})
 
     async def recommend(
-        self, user_query: str, *, limit: int = 5, workflow_phase: str | None = None, **fields: Any
+        self,
+        user_query: str,
+        *,
+        limit: int = 5,
+        session_id: str | None = None,
+        workflow_phase: str | None = None,
+        project: str | None = None,
+        user_id: str | None = None,
     ) -> Recommended:
-        """The skills that fit; `fields` are those of `recommend_skills`."""
-        asked = {"user_query": user_query, "limit": limit, "workflow_phase": workflow_phase}
-        answer = await self._ask("recommend_skills", asked | fields)
-        return Recommended(*answer)
+        """The skills that fit, at this point of the session.
+
+        Raises:
+            TypeError: an argument is of a wrong type.
+        """
+        asked = {
+            "user_query": user_query,
+            "limit": limit,
+            "session_id": session_id or self.session_id,
+            "workflow_phase": workflow_phase,
+            "project": project,
+            "user_id": user_id,
+        }
+        check_types(asked)
+        return Recommended(*await self._ask("recommend_skills", asked))
 
     async def workflow_recommendations(self, session_id: str | None = None) -> Recommended:
         """What usually comes next and works, given what the session did."""
         asked = {"session_id": session_id or self.session_id}
+        check_types(asked)
         return Recommended(*await self._ask("get_workflow_recommendations", asked))
 
     async def health(self) -> dict[str, Any]:
@@ -162,7 +183,9 @@ class TrackedWork:
             failed = issubclass(kind, Exception) and not issubclass(kind, asyncio.CancelledError)
             outcome, error_type = ("failed", name_of(kind)) if failed else ("abandoned", None)
         elif outcome is None:
-            succeeded = getattr(self.result, "success", True) is not False
+            told = self.result
+            success = told.get("success") if isinstance(told, dict) else getattr(told, "success", 1)
+            succeeded = success is not False
             outcome = "completed" if succeeded and error_type is None else "failed"
         self.run.end(
             outcome,

@@ -7,15 +7,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import anyio
 from pydantic import BaseModel
 
+from session_buddy_skills import local_server
 from session_buddy_skills.errors import DatabaseHeldError, InputError, StorageError
+from session_buddy_skills.locations import stated_token
+from session_buddy_skills.server_file import bearer
 
 if TYPE_CHECKING:
-    from session_buddy_skills.requests import Request
+    from session_buddy_skills.requests import Request as Asked
     from session_buddy_skills.service import Service
     from session_buddy_skills.settings import Settings
 
@@ -30,7 +33,7 @@ def ask(
     options: dict[str, object],
     tool: str,
     direct: Direct,
-    request: type[Request],
+    request: type[Asked],
     arguments: dict[str, Any],
     *,
     reads: bool = True,
@@ -69,7 +72,7 @@ def require_database(settings: Settings) -> None:
         )
 
 
-async def _ask_database(settings: Settings, direct: Direct, request: Request) -> dict[str, Any]:
+async def _ask_database(settings: Settings, direct: Direct, request: Asked) -> dict[str, Any]:
     from session_buddy_skills.service import open_service
 
     async with open_service(settings, recommending=False) as service:
@@ -79,12 +82,14 @@ async def _ask_database(settings: Settings, direct: Direct, request: Request) ->
 def _ask_server(
     settings: Settings, tool: str, arguments: dict[str, Any], held: DatabaseHeldError
 ) -> dict[str, Any]:
-    server = f"http://{settings.host}:{settings.port}"
+    said = local_server.running(settings.locations)
+    server = said.url if said else f"http://{settings.host}:{settings.port}"
+    token = bearer(said.token if said else stated_token())
     try:
-        health = _call(f"{server}/health")
+        health = _call(f"{server}/health", token)
         if health["database"] != str(settings.database_path):
             raise _hinted(held, settings)  # another server, with another record
-        return _call(f"{server}/tools/{tool}", json.dumps(arguments).encode())
+        return _call(f"{server}/tools/{tool}", token, json.dumps(arguments).encode())
     except HTTPError as error:
         kind = InputError if error.code < SERVER_ERROR else StorageError
         raise kind(_said(server, error.read().decode(errors="replace"))) from error
@@ -109,7 +114,8 @@ def _hinted(held: DatabaseHeldError, settings: Settings) -> DatabaseHeldError:
     )
 
 
-def _call(url: str, body: bytes | None = None) -> dict[str, Any]:
-    with urlopen(url, body, timeout=SECONDS) as answer:  # noqa: S310 - the scheme is named above
+def _call(url: str, headers: dict[str, str], body: bytes | None = None) -> dict[str, Any]:
+    asked = Request(url, body, headers)  # noqa: S310 - the scheme is named above
+    with urlopen(asked, timeout=SECONDS) as answer:  # noqa: S310 - likewise
         result: dict[str, Any] = json.load(answer)
         return result

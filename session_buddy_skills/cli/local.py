@@ -26,9 +26,15 @@ def status(options: Options) -> None:
     own = _locations(options)
     server = local_server.running(own)
     found = local_server.health(server) if server else None
+    if server is None and (silent := local_server.hanging(own)) is not None:
+        raise ServerUnreachableError(
+            f"the server at {silent.url}, process {silent.pid}, does not answer."
+        )
     if server is None or found is None:
         raise ServerUnreachableError(f"no server has {own.database_path} open.")
     click.echo(f"server    {server.url}/mcp, process {server.pid}, version {server.version}")
+    if server.token is not None:
+        click.echo(f"token     asked for; it is in {own.server_file}")
     click.echo(f"database  {found['database']}")
     click.echo(f"holds     {found['invocations']:,} invocations")
     click.echo(f"up        {found['uptime_seconds'] / 60:.1f} minutes")

@@ -33,6 +33,8 @@ logger = logging.getLogger("session_buddy_skills")
 LOOPBACK = {HOST, "::1", "localhost"}
 ANYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - looked for, not listened on
 GRACE_SECONDS = 5
+SAY_SECONDS = 5
+"""How often it is looked whether the server's file is still there."""
 KEEP_SECONDS = 60
 """How long a connection may be idle; clients that come back find it open."""
 
@@ -98,11 +100,14 @@ async def serve_http(
         listener = listener or _listen_anywhere(settings.host, settings.port)
         host, port = listener.getsockname()[:2]
         own = _url(host, port), os.getpid(), version("session-buddy-skills"), token
-        say(ServerFile(*own))
+        say(said := ServerFile(*own))
         logger.info("MCP on http://%s:%s/mcp, database %s", host, port, service.location)
-        if settings.host not in LOOPBACK and token is None:
+        if token is not None:
+            logger.info("a token is asked for; it is in %s", settings.locations.server_file)
+        elif settings.host not in LOOPBACK:
             logger.warning("anyone who can reach %s can read and write the record", host)
         async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_say_again, settings.locations.server_file, partial(say, said))
             if idle_minutes is not None:
                 tasks.start_soon(_leave_when_idle, busy, idle_minutes * 60, server)
             await server.serve(sockets=[listener])
@@ -122,6 +127,14 @@ async def _said(path: Path) -> AsyncIterator[Callable[[ServerFile], None]]:
         yield partial(server_file.write, path)
     finally:
         server_file.remove(path, os.getpid())
+
+
+async def _say_again(path: Path, say: Callable[[], None]) -> None:
+    """Where somebody has removed the file, nobody finds the server, or can start another."""
+    while True:
+        await anyio.sleep(SAY_SECONDS)
+        if server_file.read(path) is None:
+            say()
 
 
 def _listen_anywhere(host: str, port: int) -> socket.socket:

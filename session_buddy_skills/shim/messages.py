@@ -12,7 +12,10 @@ from http.client import HTTPException, HTTPResponse
 from typing import Any
 from uuid import UUID
 
+from session_buddy_skills.errors import InputError
+
 Message = dict[str, Any]
+TOO_LARGE = 413
 META_PROTOCOL = "io.modelcontextprotocol/protocolVersion"
 NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 """Requests that name what they are of in a header as well, since the protocol of 2026-07-28."""
@@ -22,6 +25,8 @@ OWN_ID = {
     "record_ab_test_outcome": "outcome_id",
 }
 """Tools that record one thing, and the argument by which it counts once."""
+RECORDING = {"track_invocation", "complete_invocation", "record_invocations"}
+"""Tools whose order tells: the end of a run comes after its start."""
 
 
 def headers_of(message: Message, protocol: str | None) -> dict[str, str]:
@@ -76,6 +81,12 @@ def may_be_sent_twice(message: Message) -> bool:
     return isinstance(arguments, dict) and arguments.get("invocation_id") is not None
 
 
+def records(message: Message) -> bool:
+    """Whether it records invocations."""
+    name = params_of(message).get("name")
+    return message.get("method") == "tools/call" and isinstance(name, str) and name in RECORDING
+
+
 def params_of(message: Message) -> dict[str, Any]:
     """What it is asked with; nothing where that is not an object."""
     params = message.get("params")
@@ -102,7 +113,11 @@ def messages_of(answer: HTTPResponse) -> Iterator[Message]:
 
     Raises:
         HTTPException: it is no message.
+        InputError: the request was too large.
     """
+    if answer.status == TOO_LARGE:
+        answer.read()
+        raise InputError("this message is larger than the server takes (4 MiB).")
     if answer.headers.get_content_type() == "text/event-stream":
         for line in answer:
             if line.startswith(b"data:") and line[5:].strip():

@@ -22,17 +22,19 @@ from session_buddy_skills import local_server
 from session_buddy_skills.errors import ServerUnreachableError, SkillsError
 from session_buddy_skills.locations import Locations
 from session_buddy_skills.server_file import ServerFile
+from session_buddy_skills.shim.lanes import Lane
 from session_buddy_skills.shim.messages import (
     Message,
     headers_of,
     may_be_sent_twice,
     messages_of,
     params_of,
+    records,
     with_ids,
 )
 
 AT_ONCE = 64
-"""Requests that are under way; more wait in the host's pipe."""
+"""Requests that are under way; more wait for them."""
 TRIES = 4
 CONNECT_SECONDS = 5.0
 FAILED_SECONDS = 5.0
@@ -52,7 +54,9 @@ class Shim:
         self._writing = threading.Lock()
         self._protocol: str | None = None
         self._idle: list[tuple[ServerFile, HTTPConnection]] = []
-        self._room = threading.BoundedSemaphore(AT_ONCE)
+        self._recording = Lane(self._forward_asked, 1)
+        self._others = Lane(self._forward_asked, AT_ONCE)
+        self._cancelling = threading.Lock()
         self._under_way: dict[object, HTTPConnection | None] = {}
 
     def run(self) -> None:
@@ -62,17 +66,19 @@ class Shim:
                 continue
             try:
                 message = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 self._fail(None, PARSE_ERROR, f"not JSON: {error}")
                 continue
             if not isinstance(message, dict):
                 self._fail(None, INVALID_REQUEST, "a message must be a JSON object")
-                continue
-            self._take(message)
+            elif not {"method", "result", "error"} & message.keys():
+                self._fail(None, INVALID_REQUEST, "a message must have a method")
+            else:
+                self._take(message)
 
     def _take(self, message: Message) -> None:
         method, number = message.get("method"), message.get("id")
-        if not isinstance(number, str | int | float | None):
+        if not _is_id(number) and ("id" in message):
             self._fail(None, INVALID_REQUEST, "an id must be text or a number")
         elif method == "notifications/cancelled":
             self._cancel(params_of(message).get("requestId"))
@@ -81,28 +87,23 @@ class Shim:
             self._forward(message)
         else:
             self._under_way[number] = None
-            self._room.acquire()
-            # Python waits for these at its end, and not on the way: a slow call holds up no other.
-            threading.Thread(target=self._forward_beside, args=(message,)).start()
-
-    def _forward_beside(self, message: Message) -> None:
-        try:
-            self._forward(message)
-        finally:
-            self._room.release()
+            (self._recording if records(message) else self._others).put(message)
 
     def _cancel(self, number: object) -> None:
         """The server hears of it by the connection that ends; the host waits for no answer."""
-        if not isinstance(number, str | int | float):
+        if not _is_id(number):
             return
-        connection = self._under_way.pop(number, None)
-        if connection is not None and connection.sock is not None:
-            with suppress(OSError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+        with self._cancelling:
+            connection = self._under_way.pop(number, None)
+            if connection is not None and connection.sock is not None:
+                with suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
 
-    def _forward(self, message: Message) -> None:
+    def _forward_asked(self, message: Message) -> None:
+        self._forward(message, asked=True)
+
+    def _forward(self, message: Message, *, asked: bool = False) -> None:
         number = message.get("id")
-        asked = number in self._under_way
         problem = self._try_often(message, asked=asked)
         if problem is None or (asked and self._under_way.pop(number, self) is self):
             return  # answered, or cancelled
@@ -118,29 +119,39 @@ class Shim:
             if asked and message["id"] not in self._under_way:
                 return None
             try:
-                self._exchange(sent)
+                self._exchange(sent, asked=asked)
                 return None
             except (OSError, HTTPException) as error:
                 with self._finding:
                     self._server = None
+                self._forget_idle()
                 problem = f"the server cannot be reached: {error!r}"
             except (SkillsError, ValueError) as error:
-                return str(error)
+                return str(error).rstrip(".")
             time.sleep(0.05 * attempt)
         return problem
 
-    def _exchange(self, message: Message) -> None:
+    def _exchange(self, message: Message, *, asked: bool) -> None:
         number = message.get("id")
         body, headers = json.dumps(message).encode(), headers_of(message, self._protocol)
         twice = may_be_sent_twice(message)
         # A server may have closed an idle connection: that is known only once something was sent.
         server, connection = self._connection(idle=twice)
-        if number in self._under_way:
-            self._under_way[number] = connection
+        with self._cancelling:
+            if asked and number not in self._under_way:
+                self._idle.append((server, connection))
+                return  # cancelled
+            if asked:
+                self._under_way[number] = connection
         try:
             connection.request("POST", "/mcp", body, headers | server.headers)
-            for answer in messages_of(connection.getresponse()):
-                self._pass_back(number, answer)
+            answered = [
+                self._pass_back(number, answer, asked=asked)
+                for answer in messages_of(connection.getresponse())
+            ]
+            # A stream ends with its answer; cut off, it looks as if it had ended.
+            if "method" in message and number is not None and not any(answered):
+                raise HTTPException("it ended without an answer")
         except (OSError, HTTPException) as error:
             connection.close()
             if not twice:
@@ -151,15 +162,17 @@ class Shim:
             raise
         self._idle.append((server, connection))
 
-    def _pass_back(self, number: object, message: Message) -> None:
+    def _pass_back(self, number: object, message: Message, *, asked: bool) -> bool:
+        """Write what the server said, unless it was cancelled; whether it is the answer."""
         if "error" in message and message.get("id") is None:
             message["id"] = number  # the server could not read so far, and the host waits for it
         own = message.get("id") == number and "method" not in message
-        if own and number in self._under_way:
-            del self._under_way[number]
-        elif own and self._protocol is None:
+        if asked and own and self._under_way.pop(number, self) is self:
+            return True
+        if own and self._protocol is None:
             self._protocol = (message.get("result") or {}).get("protocolVersion")
         self._write(message)
+        return own
 
     def _connection(self, *, idle: bool) -> tuple[ServerFile, HTTPConnection]:
         """One that is idle, if that will do, or a new one, to the server of now."""
@@ -176,6 +189,12 @@ class Shim:
         connection.sock.settimeout(None)  # how long a call may take is for the host to say
         return server, connection
 
+    def _forget_idle(self) -> None:
+        """A server that has closed one connection has closed others, too."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop()[1].close()
+
     def _find_server(self) -> ServerFile:
         with self._finding:
             if self._server is not None:
@@ -185,6 +204,10 @@ class Shim:
                 raise self._failed[1]
             try:
                 self._server = local_server.ensure(self._locations)
+                sys.stderr.write(
+                    f"session-buddy-skills: the server is process {self._server.pid} at "
+                    f"{self._server.url}; its log: {self._locations.server_log}\n"
+                )
             except SkillsError as error:
                 self._failed = time.monotonic(), error
                 raise
@@ -202,6 +225,10 @@ class Shim:
                 sys.stdout.buffer.flush()
         except OSError:
             os._exit(0)  # the host has gone
+
+
+def _is_id(number: object) -> bool:
+    return isinstance(number, str | int | float) and not isinstance(number, bool)
 
 
 def main(locations: Locations) -> None:

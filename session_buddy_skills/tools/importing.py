@@ -18,13 +18,18 @@ class _Notified(Progress):
 
     def __init__(self) -> None:
         self._total = 0
+        self._told = -1
 
     async def begin(self, total_bytes: int) -> None:
         self._total = total_bytes
         await self.at(0, 0)
 
     async def at(self, done_bytes: int, records: int) -> None:
-        await get_context().report_progress(done_bytes, self._total, f"{records:,} invocations")
+        # MCP has progress grow each time; what is read and not yet written is none in bytes.
+        if done_bytes > self._told:
+            self._told = done_bytes
+            message = f"{records:,} invocations"
+            await get_context().report_progress(done_bytes, self._total, message)
 
 
 def importing_tools(importers: Mapping[Kind, Importer]) -> tuple[ServiceTool, ...]:
