@@ -5,21 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from session_buddy_skills import server_file
+from session_buddy_skills.bridge.direct import DirectChannel
 from session_buddy_skills.errors import DatabaseHeldError, ServerUnreachableError
 from session_buddy_skills.locations import Locations, default_url, stated_token
 from session_buddy_skills.mcp_http import McpHttp
 from session_buddy_skills.spool import Record
-
-if TYPE_CHECKING:
-    from anyio.from_thread import BlockingPortal
-
-    from session_buddy_skills.service import Service
 
 T = TypeVar("T")
 Backend = Literal["mcp", "direct", "auto", "off"]
@@ -112,71 +108,6 @@ class McpChannel:
         self._recording.close()
         while self._idle:
             self._idle.pop().close()
-
-
-class DirectChannel:
-    """A database in this process, served by a thread of its own."""
-
-    name: Literal["mcp", "direct"] = "direct"
-
-    def __init__(self, locations: Locations) -> None:
-        """Opens it.
-
-        Raises:
-            DatabaseHeldError: another process has it open.
-            SkillsError: it cannot be opened.
-        """
-        from anyio.from_thread import start_blocking_portal
-
-        from session_buddy_skills.service import open_service
-        from session_buddy_skills.settings import Settings
-
-        settings = Settings.load(data_dir=locations.data_dir, database=locations.database)
-        self._stack = ExitStack()
-        with ExitStack() as stack:
-            self._portal: BlockingPortal = stack.enter_context(start_blocking_portal())
-            opened: AbstractContextManager[Service] = self._portal.wrap_async_context_manager(
-                open_service(settings)
-            )
-            self._service = stack.enter_context(opened)
-            self._stack = stack.pop_all()
-
-    def record(self, records: Sequence[Record]) -> None:
-        """Store invocations."""
-        from session_buddy_skills.models import BatchRequest
-        from session_buddy_skills.requests import checked
-
-        request = checked(BatchRequest, invocations=list(records))
-        self._portal.call(self._service.record_invocations, request)
-
-    def ask(self, tool: str, arguments: dict[str, Any], seconds: float) -> Any:
-        """What the service answers to what the tool of that name is asked."""
-        from session_buddy_skills.questions import HealthRequest
-        from session_buddy_skills.recommendations import NextRequest, RecommendRequest
-        from session_buddy_skills.requests import checked
-
-        if tool == "health_check":
-            checked(HealthRequest, **arguments)
-            future: Future[Any] = self._portal.start_task_soon(self._service.health_check)
-        elif tool == "recommend_skills":
-            asked = checked(RecommendRequest, **arguments)
-            future = self._portal.start_task_soon(self._service.recommend_skills, asked)
-        else:
-            then = checked(NextRequest, **arguments)
-            future = self._portal.start_task_soon(self._service.get_workflow_recommendations, then)
-        try:
-            return future.result(seconds).model_dump(mode="json")
-        except TimeoutError as error:
-            future.cancel()
-            raise ServerUnreachableError("the database has not answered in time.") from error
-
-    def holds(self, locations: Locations) -> bool:
-        """Whether this is that database."""
-        return True
-
-    def close(self) -> None:
-        """Close the database."""
-        self._stack.close()
 
 
 def connect(

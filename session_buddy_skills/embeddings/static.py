@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,19 @@ TEXTS_AT_ONCE = 256
 """Tokenised on all cores, and let go of again: a tokenised text takes kilobytes."""
 
 
+@contextmanager
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what is done to the root logger meanwhile: wordllama sets it up when it is imported."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        for handler in set(root.handlers) - set(handlers):
+            root.removeHandler(handler)
+        root.setLevel(level)
+
+
 class StaticEmbedder:
     """A tenth of a millisecond a text, and 50 MB."""
 
@@ -24,7 +39,8 @@ class StaticEmbedder:
     model = "wordllama-l2-supercat-256"
 
     def __init__(self) -> None:
-        import wordllama
+        with logging_as_it_was():
+            import wordllama
 
         # Told where its own wheel keeps them, it does not look for weights on the network.
         words = wordllama.WordLlama.load(
