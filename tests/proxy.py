@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, SocketAttribute, SocketStream
@@ -29,15 +29,17 @@ class Proxy:
     before_next: Callable[[], Awaitable[object]] | None = None
     frozen: bool = False
     cuts: int = 0
+    one_by_one: anyio.Lock = field(default_factory=anyio.Lock)
 
     async def serve(self, client: SocketStream) -> None:
         """Pass on one connection, until either side ends it."""
         async with client:
             if self.cuts and self.refuse_afterwards:
                 return
-            if self.cuts and self.before_next is not None:
-                before_next, self.before_next = self.before_next, None
-                await before_next()
+            async with self.one_by_one:  # the next but one waits as well
+                if self.cuts and self.before_next is not None:
+                    before_next, self.before_next = self.before_next, None
+                    await before_next()
             async with (
                 await anyio.connect_tcp("127.0.0.1", self.server_port) as server,
                 anyio.create_task_group() as both_ways,

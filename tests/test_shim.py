@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -143,15 +144,21 @@ def server_of(own: Locations) -> ServerFile:
 
 @pytest.mark.slow
 def test_a_killed_server_is_replaced_and_nothing_is_lost_or_twice(own: Locations) -> None:
-    """Five hosts record without a pause, with no id of their own, while the server is killed."""
+    """Five hosts record without a pause, with no id of their own, while the server is killed.
+
+    Three of them ask to be told of progress, so that their answers are streams, which may be cut.
+    """
     counts = [0] * 5
     over = threading.Event()
 
     def record(number: int) -> None:
         host = Host(own)
         host.hello()
+        meta = {"_meta": {"progressToken": number}} if number < 3 else {}
+        arguments = {"session_id": f"s{number}", "skill_name": "k"}
+        asked = {"name": "track_invocation", "arguments": arguments, **meta}
         while not over.is_set():
-            host.call("track_invocation", session_id=f"s{number}", skill_name="k")
+            assert not host.ask("tools/call", asked)["result"]["isError"]
             counts[number] += 1
         host.end()
 
@@ -434,6 +441,124 @@ def test_odd_messages_are_answered_and_hurt_no_other(own: Locations) -> None:
         assert "error" in host.ask("tools/call", params)
     assert host.call("health_check")["status"] == "ok"
     host.end()
+
+
+def test_what_is_sent_without_waiting_keeps_its_order(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    use = {"session_id": "s", "skill_name": "k"}
+    for number in range(0, 200, 2):
+        start = {"name": "track_invocation", "arguments": use}
+        end = {"name": "complete_invocation", "arguments": use | {"completed": True}}
+        host.send("tools/call", start, number=1_000 + number)
+        host.send("tools/call", end, number=1_001 + number)
+    answers = [host.receive() for _ in range(200)]
+    assert {one["id"] for one in answers} == set(range(1_000, 1_200))
+    assert not [one for one in answers if one["result"]["isError"]]
+    assert host.call("session_summary", session_id="s")["completed_invocations"] == 100
+    host.end()
+
+
+def test_what_is_cancelled_at_once_is_not_answered(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    for number in range(2_000, 2_050):
+        host.send("tools/call", {"name": "health_check", "arguments": {}}, number=number)
+        host.send("notifications/cancelled", {"requestId": number})
+    time.sleep(1)
+    assert host.call("health_check")["status"] == "ok"  # the first answer that comes
+    host.end()
+
+
+def test_lines_that_are_too_much_are_answered_and_end_nothing(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    stdin = host.process.stdin
+    assert stdin is not None
+    for line, said in (
+        ("[" * 100_000, "not JSON: "),
+        (
+            '{"id": null, "method": "tools/list"}',
+            "an id must be text or a number",
+        ),
+        (
+            '{"id": true, "method": "tools/list"}',
+            "an id must be text or a number",
+        ),
+        ('{"a": 1}', "a message must have a method"),
+    ):
+        stdin.write(line + "\n")
+        stdin.flush()
+        assert host.receive()["error"]["message"].startswith(said)
+    large = {"name": "health_check", "arguments": {"a": "x" * 5_000_000}}
+    error = host.ask("tools/call", large)["error"]
+    assert error["message"] == "this message is larger than the server takes (4 MiB)"
+    assert host.ask("tools/list", {"cursor": None})["result"]["tools"]
+    host.end()
+
+
+def test_a_stream_that_is_cut_is_asked_for_again(own: Locations) -> None:
+    """By a server that ends it without an answer, the first time."""
+    answer = b'data: {"jsonrpc":"2.0","id":7,"result":{"content":[]}}\n\n'
+    bodies = iter((b": ping\n\n", b"", answer))
+    asked: list[bytes] = []
+
+    class Cutting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say("application/json", json.dumps({"process_id": os.getpid()}).encode())
+
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self._say("text/event-stream", next(bodies))
+
+        def _say(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: object) -> None:
+            """Nobody wants to know."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Cutting) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        own.data_dir.mkdir(parents=True)
+        server_file.write(own.server_file, ServerFile(url, os.getpid(), "9.9"))
+        host = Host(own)
+        call = {"name": "track_invocation", "arguments": {"session_id": "s", "skill_name": "k"}}
+        host.send("tools/call", call, number=7)
+        assert host.receive()["id"] == 7
+        host.end()
+        server.shutdown()
+    own.server_file.unlink()
+    # It was sent three times, with one id.
+    assert len(asked) == 3
+    assert len({json.loads(one)["params"]["arguments"]["invocation_id"] for one in asked}) == 1
+
+
+def test_a_server_that_hangs_is_told_from_none(own: Locations) -> None:
+    server = start_server(own.data_dir)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    for command in ("status", "stop"):
+        done = run_command(own.data_dir, command)
+        assert done.returncode == 69
+        assert "does not answer" in done.stderr
+        assert str(server.process.pid) in done.stderr
+    os.kill(server.process.pid, signal.SIGCONT)
+    assert server.stop() == 0
+
+
+def test_a_server_says_again_where_it_is(own: Locations) -> None:
+    server = start_server(own.data_dir)
+    said = server_of(own)
+    own.server_file.unlink()
+    end = time.monotonic() + 15
+    while server_file.read(own.server_file) != said and time.monotonic() < end:
+        time.sleep(0.05)
+    assert server_of(own) == said
+    assert server.stop() == 0
 
 
 def test_a_host_that_has_gone_ends_the_shim(own: Locations) -> None:

@@ -85,6 +85,7 @@ async def test_a_token_made_at_each_start_is_found_by_shim_bridge_and_commands(
             async with SkillsBridge("s", url=server.url, data_dir=own.data_dir) as bridge:
                 assert (await bridge.health())["invocations"] == count
             assert "holds " in run_command(own.data_dir, "status").stdout
+            assert run_command(own.data_dir, "top").returncode == 0
             assert "has left" in run_command(own.data_dir, "stop").stdout
     assert len(seen - {None, "auto"}) == 2
 

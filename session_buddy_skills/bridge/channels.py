@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -137,17 +137,20 @@ def connect(
     except DatabaseHeldError:
         if (server := server_file.read_living(locations.server_file)) is None:
             raise
-        channel = McpChannel(server.url, locations)
-        if not channel.holds(locations):
-            raise
-        return channel
+        return _if_it_holds(McpChannel(server.url, locations), locations)
 
 
 def _own_server(locations: Locations) -> McpChannel:
     server = server_file.read_living(locations.server_file)
-    channel = McpChannel(server.url if server else default_url(), locations)
-    if not channel.holds(locations):
-        raise ServerUnreachableError(f"{channel.url} is the server of another database.")
+    return _if_it_holds(McpChannel(server.url if server else default_url(), locations), locations)
+
+
+def _if_it_holds(channel: McpChannel, locations: Locations) -> McpChannel:
+    with ExitStack() as stack:
+        stack.callback(channel.close)
+        if not channel.holds(locations):
+            raise ServerUnreachableError(f"{channel.url} is the server of another database.")
+        stack.pop_all()
     return channel
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -309,6 +311,174 @@ def test_however_a_program_ends_all_of_it_is_kept(
     assert left_open["unknown_invocations"] == left_open["total_invocations"] == 1
     if how in ("forks", "multiprocessing"):
         assert found[f"{name} child"]["completed_invocations"] == 50
+
+
+LATE = """
+import atexit, sys
+late = []
+atexit.register(lambda: late[0].track_invocation(f"{sys.argv[2]} late")())
+from session_buddy_skills.bridge import create_skills_tracker
+late.append(create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1]))
+late[0].track_invocation(f"{sys.argv[2]} before")()
+"""
+
+
+def test_what_is_recorded_after_the_end_is_kept(
+    shared_server: ServerProcess, shared_dir: Path
+) -> None:
+    for url, name in ((shared_server.url, "up"), (NOBODY, "down")):
+        subprocess.run(
+            [sys.executable, "-c", LATE, url, name],
+            env=environment(shared_dir),
+            cwd=ROOT,
+            timeout=60,
+            check=True,
+        )
+        wait_until(lambda: not list(Locations(shared_dir).spool.glob("*.jsonl")))
+        found = metrics(shared_server)
+        for when in ("before", "late"):
+            assert found[f"{name} {when}"]["completed_invocations"] == 1
+
+
+HERE = """
+import sys, time
+from session_buddy_skills.bridge import create_skills_tracker
+tracker = create_skills_tracker("s", backend=sys.argv[1])
+tracker.track_invocation("k")()
+time.sleep(float(sys.argv[2]))
+tracker.track_invocation("open")
+"""
+
+
+@pytest.mark.parametrize("backend", ["direct", "auto"])
+@pytest.mark.parametrize("seconds", [0, 0.3, 2])
+def test_a_program_with_the_database_in_it_ends_quietly(
+    backend: str, seconds: float, data_dir: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HERE, backend, str(seconds)],
+        env=environment(data_dir, port=9),
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == b""
+    server = start_server(data_dir)
+    try:
+        wait_until(lambda: len(metrics(server)) == 2)
+        found = metrics(server)
+        assert found["k"]["completed_invocations"] == found["open"]["unknown_invocations"] == 1
+    finally:
+        server.stop()
+
+
+def test_without_a_url_nothing_goes_to_another_database(
+    server: ServerProcess, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSION_BUDDY_SKILLS_PORT", server.url.rpartition(":")[2])
+    tracker = create_skills_tracker("s", backend="mcp")
+    tracker.track_invocation("not for that one")
+    wait_until(lambda: tracker.status().spooled > 0)
+    assert "is the server of another database" in (tracker.status().last_error or "")
+    tracker.close()
+    assert "not for that one" not in metrics(server)
+    own = start_server(data_dir)
+    try:
+        wait_until(lambda: not tracker.status().spooled)
+        tracker = create_skills_tracker("s", backend="mcp")
+        tracker.track_invocation("found by its file")
+        wait_until(lambda: tracker.status().delivered > 0)
+        tracker.close()
+        assert {"not for that one", "found by its file"} <= metrics(own).keys()
+    finally:
+        own.stop()
+
+
+def test_a_named_server_of_another_database_gets_what_is_its_own(
+    new_tracker: NewTracker, data_dir: Path, tmp_path: Path
+) -> None:
+    other = start_server(tmp_path / "other")
+    port = int(other.url.rpartition(":")[2])
+    other.stop()
+    tracker = new_tracker(other.url)
+    tracker.track_invocation("before it is there")
+    wait_until(lambda: tracker.status().spooled > 0)
+    other = start_server(tmp_path / "other", port=port)
+    try:
+        wait_until(lambda: settled(tracker.recorder))
+        assert tracker.status().connected
+        assert tracker.status().last_error is None
+    finally:
+        other.stop()
+    tracker.track_invocation("while it is gone")
+    tracker.close()
+    assert tracker.status().spooled > 0
+    assert not list(Locations(data_dir).spool.glob("*.jsonl"))
+    other = start_server(tmp_path / "other", port=port)
+    try:
+        again = new_tracker(other.url)  # another program, which finds what is for that server
+        again.track_invocation("once more")
+        wait_until(lambda: settled(again.recorder))
+        names = {"before it is there", "while it is gone", "once more"}
+        assert metrics(other).keys() == names
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize("backend", ["direct", "auto"])
+def test_a_server_that_has_left_is_not_clung_to(
+    backend: str, new_tracker: NewTracker, data_dir: Path
+) -> None:
+    server = start_server(data_dir)
+    tracker = new_tracker(NOBODY, backend=backend)
+    tracker.track_invocation("with it")
+    wait_until(lambda: tracker.get_backend() == f"{backend} (mcp)" and settled(tracker.recorder))
+    server.stop()
+    tracker.track_invocation("without it")
+    wait_until(lambda: tracker.is_connected() and settled(tracker.recorder), 30)
+    assert "mcp" not in tracker.get_backend()
+
+
+def test_a_clock_set_back_within_a_run_leaves_its_end(
+    server: ServerProcess, new_tracker: NewTracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = new_tracker(server.url)
+    completer = tracker.track_invocation("k")
+    assert completer is not None
+    wait_until(lambda: tracker.status().delivered == 1)
+    real = time.time
+    monkeypatch.setattr("session_buddy_skills.bridge.runs.time.time", lambda: real() - 3_600)
+    completer()
+    wait_until(lambda: tracker.status().delivered == 2)
+    assert tracker.status().rejected == 0
+    assert metrics(server)["k"]["completed_invocations"] == 1
+
+
+def test_a_wrong_end_is_said_at_once_and_holds_up_nothing(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    class Ended(enum.Enum):
+        COMPLETED = "completed"
+
+    tracker = new_tracker(server.url)
+    completer = tracker.track_invocation("k")
+    assert completer is not None
+    with pytest.raises(TypeError, match="completed as True or False, not 'no'"):
+        completer(completed="no")
+    run = tracker.recorder.start("j", session_id="s", user_query="bad \udc80 name")
+    for wrong in ("complete", Ended.COMPLETED):
+        with pytest.raises(TypeError, match="outcome must be one of completed, failed, "):
+            run.end(wrong)  # type: ignore[arg-type]
+    completer()
+    run.end("completed")
+    with tracked_agent(tracker, "agent") as work:
+        work.result = {"success": False}
+    wait_until(lambda: settled(tracker.recorder))
+    assert tracker.status().rejected == 0
+    found = metrics(server)
+    assert found["k"]["completed_invocations"] == found["j"]["completed_invocations"] == 1
+    assert found["agent"]["failed_invocations"] == 1
 
 
 def test_direct_opens_the_database_itself(new_tracker: NewTracker, data_dir: Path) -> None:
