@@ -135,8 +135,10 @@ def tool_lines(tool: ServiceTool) -> Iterator[str]:
             yield from field_table("field", schema)
     for field, schema in tool.parameters["properties"].items():
         item = schema.get("items", {}).get("$ref", "").rpartition("/")[2]
-        if item:
-            yield f"\nEach of `{field}`:\n"
+        whole = schema.get("$ref", "").rpartition("/")[2]
+        if item or "properties" in tool.parameters.get("$defs", {}).get(whole, {}):
+            yield f"\nEach of `{field}`:\n" if item else f"\nIn `{field}`:\n"
+            item = item or whole
             yield from field_table("field", tool.parameters["$defs"][item])
     yield ""
 

@@ -113,7 +113,7 @@ class SkillHealthRequest(Question):
     """A question about skills that are no longer used."""
 
     threshold_days: Threshold = Field(
-        default=90, description="Days without a use from which a skill is stale."
+        default=90, description="Days without a use from which a skill is stale. Default: 90."
     )
 
 

@@ -72,9 +72,9 @@ class Settings(BaseSettings):
     token: SecretStr | None = Field(
         default=None,
         description=(
-            "What clients of `serve` must send as a bearer token, or `auto`: a new one at each "
-            "start, which the shim and the bridge find in the server's file. Default: none is "
-            "asked for."
+            "What clients of `serve` must send as a bearer token, of 16 characters or more, or "
+            "`auto`: a new one at each start, which the shim, the bridge and the commands find in "
+            "the server's file. Default: none is asked for."
         ),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(

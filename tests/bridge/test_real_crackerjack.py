@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.bridge.test_docs import patch_for_crackerjack
 from tests.bridge.test_faults import metrics
 from tests.conftest import ROOT, ServerProcess
 
@@ -107,3 +109,14 @@ def test_its_client_records_and_asks(crackerjack: str, server: ServerProcess, na
     asked = {"session_id": name}
     summary = httpx2.post(f"{server.url}/tools/session_summary", json=asked, timeout=30).json()
     assert summary["git"]["branch_count"] == 4
+
+
+@pytest.mark.slow
+def test_the_patch_of_the_docs_applies_to_it(crackerjack: str, tmp_path: Path) -> None:
+    [site] = Path(crackerjack).parents[1].glob("lib/python3*/site-packages")
+    patch = patch_for_crackerjack()
+    for name in re.findall(r"^\+\+\+ b/(.*)$", patch, re.MULTILINE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(site / name, tmp_path / name)
+    subprocess.run(["git", "apply", "-"], input=patch, text=True, cwd=tmp_path, check=True)
+    subprocess.run([crackerjack, "-m", "compileall", "-q", "."], cwd=tmp_path, check=True)
