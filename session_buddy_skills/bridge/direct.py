@@ -36,9 +36,9 @@ class DirectChannel:
         """
         self._closed = False
         self._stack = ExitStack()
-        with self._while_open(), _open.opening:
+        with self._while_open(), _OPEN.opening:
             self._open(locations)
-            _open.channels.add(self)
+            _OPEN.channels.add(self)
 
     def _open(self, locations: Locations) -> None:
         from anyio.from_thread import start_blocking_portal
@@ -128,8 +128,8 @@ class _Open:
 
 
 OPENING_SECONDS = 5.0
-_open = _Open()
-os.register_at_fork(after_in_child=_open.begin_anew)
+_OPEN = _Open()
+os.register_at_fork(after_in_child=_OPEN.begin_anew)
 
 
 @cache
@@ -141,4 +141,4 @@ def _close_before_executors() -> None:
     """
     import concurrent.futures.thread  # noqa: F401 - has its own end registered first
 
-    getattr(threading, "_register_atexit", atexit.register)(_open.close)
+    getattr(threading, "_register_atexit", atexit.register)(_OPEN.close)
