@@ -15,6 +15,7 @@ from session_buddy_skills.catalog import (
     RegisterRequest,
 )
 from session_buddy_skills.errors import InputError
+from session_buddy_skills.locations import Locations
 from session_buddy_skills.models import TrackRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
@@ -214,13 +215,18 @@ def test_a_server_that_holds_the_database_is_asked(tmp_path: Path) -> None:
     where = ("--home", str(tmp_path / "home"), "--project", str(tmp_path))
     scan = run_command(tmp_path, "skills", "scan", *where, port=port)
     listing = run_command(tmp_path, "skills", "list", port=port)
-    alone = run_command(tmp_path, "skills", "list", port=1)
+    found = run_command(tmp_path, "skills", "list", port=1)  # by what the server says of itself
     other = start_server(tmp_path / "other")
+    said = Locations(tmp_path).server_file
+    said.unlink()
+    alone = run_command(tmp_path, "skills", "list", port=1)
+    said.unlink(missing_ok=True)
     wrong = run_command(tmp_path, "skills", "list", port=other.url.rsplit(":", 1)[1])
     other.stop()
     server.stop()
     assert scan.stdout == "1 skills: 1 new, 0 changed, 0 as before; 0 gone\n"
     assert listing.stdout.split()[:2] == ["keep", "project"]
+    assert found.stdout == listing.stdout
     for failed in (alone, wrong):
         assert (failed.returncode, failed.stdout) == (75, "")
         assert "is held by another process" in failed.stderr

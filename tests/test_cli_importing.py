@@ -203,7 +203,7 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     many = [
         {"skill_name": "ruff", "invoked_at": f"2026-01-02T03:{n // 60_000:02}:04.{n:06}Z",
          "session_id": "s", "completed": True}
-        for n in range(60_000)
+        for n in range(120_000)
     ]  # fmt: skip
     path = json_file(tmp_path / "many.json", {"invocations": many})
     folder = tmp_path / "data"
@@ -216,11 +216,13 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     )
     # The copy that is made before the first import tells that writing begins, the log that it has.
     log = folder / "skills.duckdb.wal"
-    while not list(folder.glob("*.import.*.bak")) or not log.exists() or log.stat().st_size < 10**6:
+    while (
+        not list(folder.glob("*.import.*.bak")) or not log.exists() or log.stat().st_size < 300_000
+    ):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert errors.startswith("\ninterrupted; what was written stays as an unfinished run")
     assert errors.count("\n") == 2
     assert "unfinished" in run_command(folder, "import", "--list").stdout
@@ -230,5 +232,5 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
     numbers = re.search(r"; ([\d,]+) added, ([\d,]+) already there", rest.stdout)
     assert numbers
     added, there = (int(one.replace(",", "")) for one in numbers.groups())
-    assert added + there == 60_000
+    assert added + there == 120_000
     assert there > 0
