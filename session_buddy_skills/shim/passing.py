@@ -78,7 +78,7 @@ class Shim:
 
     def _take(self, message: Message) -> None:
         method, number = message.get("method"), message.get("id")
-        if not _is_id(number) and ("id" in message):
+        if "id" in message and not _is_id(number):
             self._fail(None, INVALID_REQUEST, "an id must be text or a number")
         elif method == "notifications/cancelled":
             self._cancel(params_of(message).get("requestId"))
@@ -152,9 +152,9 @@ class Shim:
             # A stream ends with its answer; cut off, it looks as if it had ended.
             if "method" in message and number is not None and not any(answered):
                 raise HTTPException("it ended without an answer")
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, SkillsError) as error:
             connection.close()
-            if not twice:
+            if not (twice or isinstance(error, SkillsError)):
                 raise ServerUnreachableError(
                     "the server was lost while it worked on this, and whether it was done is not "
                     "known; ask session_summary, or send it again with its invocation_id."
