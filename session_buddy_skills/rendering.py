@@ -101,8 +101,18 @@ def heatmap_text(heatmap: HeatmapAnswer) -> str:
 
 def workflow_markdown(findings: WorkflowFindings) -> str:
     """The report on workflows."""
-    parts = [
-        "# Workflow report",
+    parts = ["# Workflow report"]
+    if findings.phases:
+        parts += _of_phases(findings)
+    else:
+        parts.append("No use of a skill is recorded here.")
+    if findings.git is not None:
+        parts += ["## Work with git", _git(findings.git)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _of_phases(findings: WorkflowFindings) -> list[str]:
+    return [
         f"{_invocations(findings)} Rates are of what completed, failed or was abandoned, with 95 % "
         "intervals.",
         "## What works in which phase",
@@ -116,9 +126,6 @@ def workflow_markdown(findings: WorkflowFindings) -> str:
         "## The surest skill of each phase",
         _best(findings.best_skills),
     ]
-    if findings.git is not None:
-        parts += ["## Work with git", _git(findings.git)]
-    return "\n\n".join(parts) + "\n"
 
 
 def _git(git: MeanGitMetrics) -> str:

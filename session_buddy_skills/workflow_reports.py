@@ -104,8 +104,9 @@ class WorkflowReports:
 
         async def work(reader: InvocationReader) -> _Counted:
             phases, anything = await read_rows(reader, "phases", part)
+            [git] = await reader.rows("git_metrics_of_sessions", part)
             if not phases:
-                return _Counted(anything)
+                return _Counted(anything, git=git)
             skills = await reader.rows("effectiveness_of_skills", part | _EVERY_SKILL)
             surest = await to_thread.run_sync(findings.two_surest, skills)
             without_phase = (row for row in skills if row["workflow_phase"] is None)
@@ -115,11 +116,11 @@ class WorkflowReports:
                 await _with_details(reader, surest, part),
                 await reader.rows("transitions", part),
                 sum(row["total_invocations"] for row in without_phase),
-                (await reader.rows("git_metrics_of_sessions", part))[0],
+                git,
             )
 
         counted = await self._store.read(work)
-        if not counted.phases:
+        if not counted.phases and not counted.git["sessions"]:
             return ReportAnswer(reason=why_empty([], counted.anything, "nothing_in_scope"))
         found = await to_thread.run_sync(_findings, counted)
         if request.format == "markdown":

@@ -59,6 +59,15 @@ async def test_git_metrics_are_told_with_the_session_and_the_report(service: Ser
     assert "| commits in conventional form   |    - |" in text
 
 
+async def test_git_metrics_alone_are_reported(service: Service) -> None:
+    report = service.analyses.workflow.report
+    assert (await report(checked(ReportRequest))).reason == "no_history"
+    await service.record_git_metrics(git("a", **METRICS))
+    text = (await report(checked(ReportRequest))).markdown or ""
+    assert text.startswith("# Workflow report\n\nNo use of a skill is recorded here.\n\n## Work")
+    assert "Means over one session that told of it" in text
+
+
 async def test_git_metrics_without_a_value_are_not_kept(service: Service) -> None:
     await record(service, [DONE | {"session_id": "a"}])
     assert (await service.record_git_metrics(git("a", **NOTHING))).reason == "nothing_measured"
