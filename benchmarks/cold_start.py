@@ -40,7 +40,7 @@ def first_listing(settings: Settings) -> float:
     ]
     since = time.perf_counter()
     with subprocess.Popen(
-        COMMAND,
+        [*COMMAND, "--isolated"],
         env=environment(settings),
         cwd=ROOT,
         stdin=subprocess.PIPE,

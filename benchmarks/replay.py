@@ -66,8 +66,8 @@ def read(path: Path) -> Iterator[Use]:
 
 @asynccontextmanager
 async def over_stdio(settings: Settings) -> AsyncIterator[Client[Any]]:
-    """A client of a server that it starts itself."""
-    program, *arguments = COMMAND
+    """A client of a server that it starts itself, and that ends with it."""
+    program, *arguments = (*COMMAND, "--isolated")
     transport = StdioTransport(program, arguments, env=environment(settings), cwd=str(ROOT))
     async with Client(transport) as client:
         yield client

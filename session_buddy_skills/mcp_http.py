@@ -34,6 +34,8 @@ META = {
 OK = 200
 TOO_LARGE = 413
 SHOWN = 200
+READ_BYTES = 64 * 1024
+"""Read at once; so much memory is taken, however short the answer is."""
 ANSWER_BYTES = 16 * 2**20
 """Most that an answer may have; no tool of ours has as much."""
 REFUSED = "session-buddy-skills/refused"
@@ -125,12 +127,13 @@ class McpHttp:
         self._connection.request("POST", self._path, body, headers)
         answer = self._connection.getresponse()
         content = bytearray()
-        while part := answer.read1(ANSWER_BYTES):
+        while part := answer.read1(READ_BYTES):
             content += part
             if len(content) > ANSWER_BYTES:
                 raise HTTPException(f"an answer of more than {ANSWER_BYTES} bytes")
             if time.monotonic() > until:
                 raise TimeoutError
+        answer.close()  # read1 does not, and the connection would take no other request
         return answer.status, bytes(content)
 
 

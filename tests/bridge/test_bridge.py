@@ -28,6 +28,7 @@ from session_buddy_skills.bridge import (
 )
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.locations import Locations
+from session_buddy_skills.mcp_http import McpHttp
 from tests.bridge.conftest import settled, wait_until
 from tests.bridge.test_faults import NOBODY, metrics
 from tests.conftest import ROOT, ServerProcess, environment, start_server
@@ -117,6 +118,17 @@ async def test_without_a_server_there_is_an_empty_answer_with_its_reason(data_di
         assert (await bridge.health())["status"] == "unreachable"
         assert bridge.is_enabled()  # the spool takes what is told
         assert not bridge.status().connected
+
+
+def test_calls_share_one_connection(shared_server: ServerProcess) -> None:
+    client = McpHttp(shared_server.url)
+    ports = set()
+    for _ in range(3):
+        client.call_tool("health_check", {}, 5)
+        assert client._connection.sock is not None
+        ports.add(client._connection.sock.getsockname()[1])
+    client.close()
+    assert len(ports) == 1
 
 
 @pytest.mark.parametrize("backend", ["mcp", "direct", "auto", "off"])
