@@ -213,6 +213,8 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path: Path) -> None:
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell has what it starts in the background ignore it, these tests for one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     # The copy that is made before the first import tells that writing begins, the log that it has.
     log = folder / "skills.duckdb.wal"
