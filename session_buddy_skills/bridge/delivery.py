@@ -53,6 +53,10 @@ class Delivery:
         """Whether the server did not answer lately."""
         return self._link.breaker.state == "open"
 
+    def leave_alone(self) -> None:
+        """Send nothing for a while; what comes meanwhile is spooled."""
+        self._link.breaker.failed()
+
     @property
     def seconds_to_wait(self) -> float:
         """Until the server may be asked again."""

@@ -168,6 +168,7 @@ class Outbox:
             except Exception:  # a fault of ours; what was taken is in `_out`, and goes back
                 logger.exception("delivering failed")
                 self._take_back()
+                self.delivery.leave_alone()  # or it would fail again at once
             if worker.ending:
                 # What came while the spool was sent goes out as well.
                 if not self._queue or self.delivery.spool_fails:

@@ -134,7 +134,10 @@ async def _say_again(path: Path, say: Callable[[], None]) -> None:
     while True:
         await anyio.sleep(SAY_SECONDS)
         if server_file.read(path) is None:
-            say()
+            try:
+                say()
+            except OSError as error:  # such as a full disk, which must not end the server
+                logger.warning("%s cannot be written: %s", path, error.strerror)
 
 
 def _listen_anywhere(host: str, port: int) -> socket.socket:
