@@ -105,7 +105,7 @@ def workflow_markdown(findings: WorkflowFindings) -> str:
     if findings.phases:
         parts += _of_phases(findings)
     else:
-        parts.append("No use of a skill is recorded here.")
+        parts.append("No use of a skill in a workflow phase is recorded here.")
     if findings.git is not None:
         parts += ["## Work with git", _git(findings.git)]
     return "\n\n".join(parts) + "\n"

@@ -63,8 +63,10 @@ async def test_git_metrics_alone_are_reported(service: Service) -> None:
     report = service.analyses.workflow.report
     assert (await report(checked(ReportRequest))).reason == "no_history"
     await service.record_git_metrics(git("a", **METRICS))
+    await record(service, [{"session_id": "a", "skill_name": "k", "completed": True}])
     text = (await report(checked(ReportRequest))).markdown or ""
-    assert text.startswith("# Workflow report\n\nNo use of a skill is recorded here.\n\n## Work")
+    nothing = "No use of a skill in a workflow phase is recorded here."
+    assert text.startswith(f"# Workflow report\n\n{nothing}\n\n## Work")
     assert "Means over one session that told of it" in text
 
 

@@ -204,9 +204,10 @@ class Shim:
                 raise self._failed[1]
             try:
                 self._server = local_server.ensure(self._locations)
+                log = self._locations.server_log
                 sys.stderr.write(
                     f"session-buddy-skills: the server is process {self._server.pid} at "
-                    f"{self._server.url}; its log: {self._locations.server_log}\n"
+                    f"{self._server.url}{f'; its log: {log}' if log.exists() else ''}\n"
                 )
             except SkillsError as error:
                 self._failed = time.monotonic(), error
