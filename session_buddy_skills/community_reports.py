@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ from session_buddy_skills.workflow_reports import scope, why_empty
 Row = dict[str, Any]
 
 
-ROWS_AT_ONCE = 2_000_000
-"""Invocations whose sessions are joined at once."""
+ROWS_AT_ONCE = 4_000_000
+"""About so many invocations have their sessions joined at once."""
 
 
 class CommunityReports:
@@ -41,11 +42,10 @@ class CommunityReports:
 
         async def work(reader: InvocationReader) -> tuple[CoUse, int, bool]:
             recorded = (await reader.counts())["total_invocations"]
-            parts = 1 + recorded // ROWS_AT_ONCE
             used = CoUse()
-            for part in range(parts):
+            for after, upto in await _parts(reader, 1 + recorded // ROWS_AT_ONCE):
                 used.add(
-                    await reader.rows("co_used_skills", asked | {"part": part, "parts": parts})
+                    await reader.rows("co_used_skills", asked | {"after": after, "upto": upto})
                 )
             name = request.skill_name
             known = name is None or name in used.skills or bool(await reader.metrics(name))
@@ -58,6 +58,14 @@ class CommunityReports:
         nothing: NoAnswer = "below_threshold" if used.pairs else "nothing_in_scope"
         reason = why_empty(found, recorded > 0, nothing)
         return DependenciesAnswer(dependencies=found, pairs_left_out=left_out, reason=reason)
+
+
+async def _parts(reader: InvocationReader, parts: int) -> list[tuple[str | None, str | None]]:
+    """Sessions in parts of the same size: the id before the first of each, and that of its last."""
+    if parts == 1:
+        return [(None, None)]
+    rows = await reader.rows("last_sessions_of_parts", {"parts": parts})
+    return list(pairwise([None, *(row["session_id"] for row in rows)]))
 
 
 class CoUse:

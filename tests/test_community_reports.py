@@ -13,6 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, false_discovery_control
 
+from session_buddy_skills import community_reports
 from session_buddy_skills.community import DependenciesRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
@@ -128,6 +129,23 @@ async def test_design_8_2_lift_of_independent_skills_is_about_one(service: Servi
     # What is in every session says nothing of any other.
     assert found["c"].lift_score == 1
     assert found["c"].p_value == 1
+
+
+async def test_sessions_joined_in_parts_give_the_answer_of_all_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = sessions_of(0.9)
+    await record(service, made)
+    for request in (
+        checked(DependenciesRequest, min_lift=0.0),
+        checked(DependenciesRequest, min_lift=0.0, skill_name="b"),
+        checked(DependenciesRequest, min_lift=0.0, session_id="s7"),
+    ):
+        at_once = await _asked(service, request)
+        for rows in (len(made) // 2, len(made) // 7):
+            monkeypatch.setattr(community_reports, "ROWS_AT_ONCE", rows)
+            assert await _asked(service, request) == at_once
+            monkeypatch.undo()
 
 
 async def test_skills_that_belong_together_are_found(service: Service) -> None:

@@ -1,8 +1,21 @@
+-- name: last_sessions_of_parts
+-- The sessions in $parts parts of the same size, in the order of their ids: the last of each.
+SELECT max(session_id COLLATE "C") AS session_id
+FROM (
+    SELECT
+        session_id,
+        ntile(CAST($parts AS INTEGER)) OVER (ORDER BY session_id COLLATE "C") AS part
+    FROM skill_invocation
+    GROUP BY session_id
+) AS sessions
+GROUP BY part
+ORDER BY part;
+
 -- name: co_used_skills
 -- In how many sessions each pair of skills was used, and which was first; with no skill_b, in how
--- many each skill was; with neither, how many there are. Of the sessions whose number leaves $part
--- when divided by $parts: what is joined at once has to fit into memory. Skills and sessions are
--- numbered first, since what is joined and grouped is then small.
+-- many each skill was; with neither, how many there are. Of the sessions after $after, up to $upto:
+-- what is joined at once has to fit into memory. Skills and sessions are numbered first, since what
+-- is joined and grouped is then small.
 WITH skills AS MATERIALIZED (
     SELECT
         skill_name,
@@ -14,8 +27,11 @@ WITH skills AS MATERIALIZED (
 sessions AS MATERIALIZED (
     SELECT
         session_id,
-        CAST(row_number() OVER (ORDER BY session_id COLLATE "C") AS INTEGER) AS session
+        CAST(row_number() OVER () AS INTEGER) AS session
     FROM skill_invocation
+    WHERE
+        (CAST($after AS TEXT) IS NULL OR session_id COLLATE "C" > $after)
+        AND (CAST($upto AS TEXT) IS NULL OR session_id COLLATE "C" <= $upto)
     GROUP BY session_id
 ),
 
@@ -25,7 +41,8 @@ used AS MATERIALIZED (
     INNER JOIN sessions USING (session_id)
     INNER JOIN skills USING (skill_name)
     WHERE
-        session % CAST($parts AS INTEGER) = CAST($part AS INTEGER)
+        (CAST($after AS TEXT) IS NULL OR session_id COLLATE "C" > $after)
+        AND (CAST($upto AS TEXT) IS NULL OR session_id COLLATE "C" <= $upto)
         AND (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
         AND (CAST($project AS TEXT) IS NULL OR project = $project)
         AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)

@@ -77,8 +77,9 @@ GROUP BY workflow_phase;
 
 -- name: transitions
 -- Steps from each invocation of a session that has a phase to the next one that has; equal times
--- are taken in the order of their ids. Per pair of phases, with the skill most often used on arrival. Phases and
--- skills are numbered first, since what is sorted and grouped is then small.
+-- are taken in the order of their ids. Per pair of phases, with the skill most often used on
+-- arrival. Phases, skills and sessions are numbered first, since what is sorted and grouped is then
+-- small.
 WITH phases AS MATERIALIZED (
     SELECT workflow_phase, CAST(row_number() OVER (ORDER BY workflow_phase COLLATE "C") AS INTEGER) AS phase
     FROM skill_invocation
@@ -92,6 +93,12 @@ skills AS MATERIALIZED (
     GROUP BY skill_name
 ),
 
+sessions AS MATERIALIZED (
+    SELECT session_id, CAST(row_number() OVER () AS INTEGER) AS session
+    FROM skill_invocation
+    GROUP BY session_id
+),
+
 steps AS MATERIALIZED (
     SELECT
         lag(phase) OVER in_session AS here,
@@ -101,12 +108,13 @@ steps AS MATERIALIZED (
     FROM skill_invocation
     INNER JOIN phases USING (workflow_phase)
     INNER JOIN skills USING (skill_name)
+    INNER JOIN sessions USING (session_id)
     WHERE
         (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
         AND (CAST($project AS TEXT) IS NULL OR project = $project)
         AND (CAST($since AS TIMESTAMPTZ) IS NULL OR invoked_at >= $since)
         AND (CAST($until AS TIMESTAMPTZ) IS NULL OR invoked_at < $until)
-    WINDOW in_session AS (PARTITION BY session_id ORDER BY invoked_at, invocation_id)
+    WINDOW in_session AS (PARTITION BY session ORDER BY invoked_at, invocation_id)
 ),
 
 arrivals AS (
