@@ -14,6 +14,7 @@ from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork, 
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
+_TEXT_OR_NONE = (str, type(None))
 
 
 class SkillsTracker:
@@ -40,7 +41,16 @@ class SkillsTracker:
         Raises:
             TypeError: an argument is of a wrong type.
         """
-        if self._off:
+        if (
+            self._off
+            # Where nothing is recorded nearly all calls cost no more than this look at their types;
+            # what it does not know is looked at as if it were recorded.
+            and skill_name.__class__ is str
+            and user_query.__class__ in _TEXT_OR_NONE
+            and alternatives_considered is None
+            and selection_rank is None
+            and workflow_phase.__class__ in _TEXT_OR_NONE
+        ):
             return None
         run = self.recorder.start(
             skill_name,
@@ -51,6 +61,8 @@ class SkillsTracker:
             workflow_phase=workflow_phase or self.workflow_phase,
             source=SOURCE,
         )
+        if self._off:
+            return None
 
         def completer(
             *,

@@ -154,6 +154,11 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
 def test_off_records_nothing_and_says_so(data_dir: Path) -> None:
     tracker = create_skills_tracker("s", enabled=False)
     assert tracker.track_invocation("k") is None
+    assert tracker.track_invocation("k", "why", ["other"], 1, "test") is None
+    for wrong in ({"skill_name": 7}, {"user_query": 7}, {"alternatives_considered": "tox"},
+                  {"selection_rank": "1"}, {"workflow_phase": 7}):  # fmt: skip
+        with pytest.raises(TypeError, match=f"{next(iter(wrong))} must be"):
+            tracker.track_invocation(**{"skill_name": "k"} | wrong)
     assert tracker.get_recommendations("q") == []
     assert (tracker.is_enabled(), tracker.is_connected(), tracker.get_backend()) == (
         False, False, "off",
