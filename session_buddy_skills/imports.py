@@ -19,6 +19,8 @@ from session_buddy_skills.limits import NAME_CHARS, PATH_CHARS
 from session_buddy_skills.models import RecordRequest
 from session_buddy_skills.requests import Question
 
+NAMESPACE = UUID("6b1d3a0e-2f4c-5f7e-9d51-0c6f2a7b8e94")
+"""Of ids that are made of what a record says."""
 LEGACY_SESSION = "legacy-"
 """How sessions begin that a file does not name: they are called after the file's hash."""
 Kind = Literal["json", "s0", "session-buddy", "claude-code", "export"]

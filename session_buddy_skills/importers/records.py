@@ -14,11 +14,9 @@ from pydantic_core import PydanticSerializationError, to_json
 from uuid_utils.compat import uuid5
 
 from session_buddy_skills.errors import InputError, shown
-from session_buddy_skills.imports import BadRecord, ImportedInvocation, Options
+from session_buddy_skills.imports import NAMESPACE, BadRecord, ImportedInvocation, Options
 from session_buddy_skills.requests import checked
 
-NAMESPACE = UUID("6b1d3a0e-2f4c-5f7e-9d51-0c6f2a7b8e94")
-"""Of all ids that are made of records."""
 KEPT = (
     "skill_name",
     "session_id",

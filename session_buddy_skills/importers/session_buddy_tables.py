@@ -10,10 +10,9 @@ from typing import Any
 from uuid_utils.compat import uuid5
 
 from session_buddy_skills.errors import InputError, shown
-from session_buddy_skills.importers.records import NAMESPACE
 from session_buddy_skills.importers.s0 import utc_text
 from session_buddy_skills.importers.sqlite_files import Row, SqliteFile
-from session_buddy_skills.imports import BadRecord, Item
+from session_buddy_skills.imports import NAMESPACE, BadRecord, Item
 
 _GROUPS = ("control", "treatment")
 _FEWEST_SAMPLE = 2

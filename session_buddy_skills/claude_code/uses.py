@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from session_buddy_skills.importers.transcript_lines import Line, failure_of, plain, time_of
+from session_buddy_skills.claude_code.lines import Line, failure_of, plain, time_of
 from session_buddy_skills.imports import CalledBy
 
 UNNAMED = "(unnamed)"
@@ -46,6 +46,8 @@ class Use:
     ended_at: datetime | None = None
     end_inferred: bool = False
     tokens: Tokens = field(default_factory=Tokens)
+    prompt_id: str | None = None
+    """Of a slash command: the id of the prompt, which hooks know it by."""
     runs: str | None = None
     """The id of the subagent that it started."""
     in_background: bool = False

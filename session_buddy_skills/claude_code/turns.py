@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from session_buddy_skills.importers.transcript_lines import (
+from session_buddy_skills.claude_code.lines import (
     Command,
     Line,
     api_error_of,
@@ -22,8 +22,7 @@ from session_buddy_skills.importers.transcript_lines import (
     text_of,
     time_of,
 )
-from session_buddy_skills.importers.transcript_uses import Tokens, Turn, Use
-from session_buddy_skills.imports import CalledBy
+from session_buddy_skills.claude_code.uses import Tokens, Turn, Use
 
 SKILL_TOOL = "Skill"
 AGENT_TOOLS = ("Agent", "Task")
@@ -60,11 +59,6 @@ class Thread:
         self._counted: set[str] = set()
         self._unmarked: list[Use] = []
         self._now: datetime | None = None
-
-    @property
-    def called_by(self) -> CalledBy:
-        """Who calls here, if not the user."""
-        return "subagent" if self._agent_id else "model"
 
     def take(self, line: Line) -> None:
         """The next line."""
@@ -138,8 +132,12 @@ class Thread:
             return
         (tags, command), self._tags = self._tags, None
         self._close()
-        self._ask(tags, command.prompt)
-        self.slash(tags, command)
+        self.expand(tags, command)
+
+    def expand(self, line: Line, command: Command) -> None:
+        """Note that the user asked for a skill, in the turn that is under way."""
+        self._ask(line, command.prompt)
+        self.slash(line, command)
 
     def slash(self, line: Line, command: Command) -> Use:
         """Note that the user called a skill in this line."""
@@ -151,6 +149,7 @@ class Thread:
             session_id=session_of(line),
             started_at=time_of(line) or self._now,
             prompt=command.prompt,
+            prompt_id=plain(line.get("promptId")),
         )
         self._unmarked.append(use)
         self._begin(use)
@@ -199,7 +198,7 @@ class Thread:
             key=key,
             called_as=plain(given.get("subagent_type" if is_agent else "skill")),
             arguments=None if is_agent else plain(given.get("args")),
-            called_by=self.called_by,
+            called_by="subagent" if self._agent_id else "model",
             session_id=session_of(line),
             started_at=self._now,
             prompt=self.prompt,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from session_buddy_skills.importers.transcript_lines import Line
-from session_buddy_skills.importers.transcript_turns import Thread
+from session_buddy_skills.claude_code.lines import Line
+from session_buddy_skills.claude_code.turns import Thread
 
 
 class Sidechains:
