@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Not from typing: what a hook of Claude Code loads it waits for, and typing takes a third of that.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from session_buddy_skills.models import Outcome
     from session_buddy_skills.service import Service, open_service
     from session_buddy_skills.settings import Settings

@@ -11,9 +11,9 @@ from fastmcp import FastMCP
 from starlette.applications import Starlette
 
 from session_buddy_skills.importers.kinds import BY_KIND
+from session_buddy_skills.intakes import taking_in
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
-from session_buddy_skills.spooling import taking_in
 from session_buddy_skills.tools.ab_testing import AB_TESTING_TOOLS
 from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS
@@ -56,7 +56,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
         chosen = settings or Settings.load()
         async with (
             open_service(chosen) as opened,
-            taking_in(opened, chosen.locations.spool),
+            taking_in(opened, chosen.locations),
         ):
             yield {"service": opened}
 

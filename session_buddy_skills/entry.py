@@ -1,18 +1,27 @@
-"""The command `session-buddy-skills`: without more the shim, which must start at once."""
+"""The command `session-buddy-skills`: without more the shim, which must start at once.
+
+The hook more so: nothing is loaded here that it has no use for.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
-from session_buddy_skills.locations import Locations, locations
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from session_buddy_skills.locations import Locations
 
 OPTIONS = ("--database", "--data-dir")
 
 
 def main() -> None:
-    """Run the shim, or one of the commands."""
+    """Run the shim, the hook, or one of the commands."""
+    if sys.argv[1:] == ["hook"]:
+        from session_buddy_skills.capture.hook import main as run_hook
+
+        return run_hook()
     own = of_shim(sys.argv[1:])
     if own is None:
         from session_buddy_skills.cli import main as run_command
@@ -22,6 +31,7 @@ def main() -> None:
         from session_buddy_skills.shim.passing import main as run_shim
 
         run_shim(own)
+    return None
 
 
 def of_shim(arguments: Sequence[str]) -> Locations | None:
@@ -33,5 +43,9 @@ def of_shim(arguments: Sequence[str]) -> Locations | None:
         if name not in OPTIONS or not (is_there or rest):
             return None
         given[name] = value if is_there else rest.pop(0)
+    from pathlib import Path
+
+    from session_buddy_skills.locations import locations
+
     folder = given.get("--data-dir")
     return locations(given.get("--database"), Path(folder) if folder else None)

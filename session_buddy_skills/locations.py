@@ -49,24 +49,30 @@ class Locations(NamedTuple):
     @property
     def spool(self) -> Path:
         """The folder of what could not be delivered."""
-        return self._beside("spool")
+        return self.beside("spool")
+
+    @property
+    def events(self) -> Path:
+        """The folder of what hooks of Claude Code tell."""
+        return self.beside("events")
 
     @property
     def server_file(self) -> Path:
         """What the server that has the database open says of itself."""
-        return self._beside("server.json")
+        return self.beside("server.json")
 
     @property
     def server_log(self) -> Path:
         """What that server has to say, where a shim has started it."""
-        return self._beside("server.log")
+        return self.beside("server.log")
 
     @property
     def start_lock(self) -> Path:
         """Held by the shim that is starting the server."""
-        return self._beside("start.lock")
+        return self.beside("start.lock")
 
-    def _beside(self, what: str) -> Path:
+    def beside(self, what: str) -> Path:
+        """A file or folder beside the database."""
         path = self.database_path
         if self.postgresql:
             # Told apart without showing what a password may be in.

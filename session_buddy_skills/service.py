@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from session_buddy_skills.analyses import Analyses
+from session_buddy_skills.capturing import Capturing
 from session_buddy_skills.catalog import (
     CatalogAnswer,
     CatalogRequest,
@@ -50,6 +51,7 @@ from session_buddy_skills.results import (
     WriteStatistics,
 )
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.capture_store import CaptureStore
 from session_buddy_skills.storage.catalog_store import CatalogStore
 from session_buddy_skills.storage.database import Database
 from session_buddy_skills.storage.import_store import ImportStore
@@ -82,9 +84,9 @@ class Service:
         # Looked up at need: the first user makes the key.
         self._hash_user = lambda user: self._intake.hash_user(user)
         self.analyses = Analyses(self._store, self._hash_user)
-        self.imports = Importing(
-            ImportStore(self._store, self._observe), self._intake, settings.import_folders
-        )
+        imports = ImportStore(self._store, self._observe)
+        self.imports = Importing(imports, self._intake, settings.import_folders)
+        self.capture = Capturing(CaptureStore(self._store, self._observe), imports, self._intake)
         self._recommender: Recommender | None = None
 
     @property
@@ -247,10 +249,7 @@ class Service:
         from session_buddy_skills.storage.evidence_store import EvidenceStore
 
         self._recommender = Recommender(
-            self._settings,
-            EvidenceStore(self._database),
-            self._store,
-            self._hash_user,
+            self._settings, EvidenceStore(self._database), self._store, self._hash_user
         )
         self._recommender.upkeep.start()
 

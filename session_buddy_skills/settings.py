@@ -77,6 +77,13 @@ class Settings(BaseSettings):
             "the server's file. Default: none is asked for."
         ),
     )
+    prompts: Literal["full", "redacted", "none"] = Field(
+        default="full",
+        description=(
+            "What hooks of Claude Code keep of requests and arguments, set where Claude Code runs: "
+            "`full`, `redacted`, without the secrets that are found in them, or `none`."
+        ),
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged, to standard error."
     )

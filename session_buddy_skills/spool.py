@@ -98,7 +98,24 @@ def _age(entry: os.DirEntry[str]) -> float:
 
 
 def read(path: Path) -> Spooled:
-    """What the file has; nothing if another has taken it in.
+    """The invocations that the file has; nothing if another has taken it in.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = objects(path)
+    records, found.records = found.records, []
+    for record in records:
+        if record.get("invocation_id"):
+            found.records.append(_by_now(record))
+        else:
+            line = json.dumps(record).encode()
+            found.unreadable.append((line, "not an invocation with an invocation_id"))
+    return found
+
+
+def objects(path: Path) -> Spooled:
+    """The JSON objects that the file has, likewise.
 
     Raises:
         OSError: it cannot be read.
@@ -114,10 +131,10 @@ def read(path: Path) -> Spooled:
         except (ValueError, RecursionError) as error:
             found.unreadable.append((line, f"not JSON: {error}"))
             continue
-        if isinstance(record, dict) and record.get("invocation_id"):
-            found.records.append(_by_now(record))
+        if isinstance(record, dict):
+            found.records.append(record)
         else:
-            found.unreadable.append((line, "not an invocation with an invocation_id"))
+            found.unreadable.append((line, "not a JSON object"))
     return found
 
 

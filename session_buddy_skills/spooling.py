@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -97,16 +95,3 @@ class SpoolIntake:
             half = len(requests) // 2
             return [*await self._store(requests[:half]), *await self._store(requests[half:])]
         return []
-
-
-@asynccontextmanager
-async def taking_in(service: Service, folder: Path) -> AsyncIterator[None]:
-    """Take in that spool in the background, for as long as the block runs."""
-    # No task group: FastMCP ends a lifespan in another task than it began it in.
-    task = asyncio.create_task(SpoolIntake(service, folder).run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -26,10 +26,10 @@ from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.taxonomy import TaxonomyRequest
+from tests.claude_code.scenes import EXPECTED, SCENES, key, needs_scenes, truth
 from tests.conftest import NewSettings
 from tests.databases import execute
 from tests.histories import insert, json_file, s0_file, session_buddy_file
-from tests.importers.test_transcripts import EXPECTED, SCENES, key, needs_scenes, truth
 from tests.invocations import all_invocations, invocations, record
 
 J0: dict[str, Any] = {

@@ -56,7 +56,7 @@ BAD: dict[str, tuple[str, str]] = {
     ),
     "deep": ("[" * 100_000 + "]" * 100_000, "not JSON: "),
     "no JSON": ("{", "not JSON: "),
-    "no object": ("7", "not an invocation with an invocation_id"),
+    "no object": ("7", "not a JSON object"),
     "no id": ('{"skill_name": "k"}', "not an invocation with an invocation_id"),
     "no name": (json.dumps(use("")), 'skill_name must not be empty, not "".'),
     "a number for a time": (json.dumps(use(invoked_at=7)), "invoked_at must be an ISO 8601 time"),

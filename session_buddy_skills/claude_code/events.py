@@ -19,6 +19,8 @@ from session_buddy_skills.claude_code.uses import Use
 Event = dict[str, Any]
 """`at`, an ISO 8601 time with its zone, and the fields of the hook's input."""
 
+CALLS = (SKILL_TOOL, *AGENT_TOOLS)
+"""Tools whose calls are uses of skills or subagents."""
 AGAIN_SECONDS = 5
 """What says the same within so long is the same event, sent twice."""
 _BEGINNINGS = ("startup", "resume", "fork", "clear")
@@ -28,12 +30,10 @@ _BEGINNINGS = ("startup", "resume", "fork", "clear")
 def in_order(events: Iterable[Event]) -> Iterator[Event]:
     """The events by their times, each once."""
     last: dict[str, datetime] = {}
-    for event in sorted(events, key=lambda one: str(one["at"])):
-        at = datetime.fromisoformat(event["at"])
+    timed = [(datetime.fromisoformat(event["at"]), event) for event in events]
+    for at, event in sorted(timed, key=lambda one: one[0]):
         said = json.dumps({**event, "at": None}, sort_keys=True)
-        again = said in last and at - last[said] <= timedelta(seconds=AGAIN_SECONDS)
-        last.setdefault(said, at)
-        if not again:
+        if said not in last or at - last[said] > timedelta(seconds=AGAIN_SECONDS):
             last[said] = at
             yield event
 
@@ -70,10 +70,16 @@ class HookedSession:
         self._last = line
 
     def uses(self) -> list[Use]:
-        """All uses; nothing can be taken any more."""
-        for thread in (self.main, *self.threads.values()):
+        """All uses; nothing can be taken any more. What is under way is pending."""
+        threads = (self.main, *self.threads.values())
+        under_way = [use for one in threads for use in one.uses if use.outcome is None]
+        for thread in threads:
             thread.finish()
-        return settled(self.main, self.threads)
+        uses = settled(self.main, self.threads)
+        for use in under_way:
+            if use.outcome == "unknown" and not self.ended:
+                use.outcome, use.end_inferred = "pending", False
+        return uses
 
     def _prompt(self, event: Event, line: Line) -> None:
         prompt = plain(event.get("prompt")) or ""
@@ -133,7 +139,8 @@ class HookedSession:
 
     def _batch(self, event: Event, line: Line) -> None:
         """The only event of calls that could not be made."""
-        for call in event.get("tool_calls") or []:
+        calls = event.get("tool_calls")
+        for call in calls if isinstance(calls, list) else []:
             if not isinstance(call, dict) or call.get("tool_name") not in (
                 SKILL_TOOL,
                 *AGENT_TOOLS,

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from uuid_utils.compat import uuid5
 
@@ -67,14 +68,14 @@ def invocation_of(
     full = full_names.get(use.skill_name)
     return checked(
         ImportedInvocation,
-        invocation_id=uuid5(NAMESPACE, json.dumps([SOURCE, use.key])),
+        invocation_id=id_of(use.key),
         session_id=_clean(use.session_id) or session_id,
         skill_name=_clean(full if full and use.may_be(full) else use.skill_name),
         invoked_at=use.started_at,
         ended_at=ended,
         outcome=use.outcome,
         error_type=_clean(use.error_type),
-        user_query=_text(use.prompt, noted),
+        user_query=_text(use.prompt or None, noted),
         arguments=_text(use.arguments, noted),
         called_as=None if use.called_as is None else use.called_as[:NAME_CHARS],
         called_by=use.called_by,
@@ -86,6 +87,11 @@ def invocation_of(
         project=_clean(project),
         source=SOURCE,
     )
+
+
+def id_of(key: str) -> UUID:
+    """The id of the use with that key, wherever it is told of."""
+    return uuid5(NAMESPACE, json.dumps([SOURCE, key]))
 
 
 def project_of(folder: str) -> str | None:

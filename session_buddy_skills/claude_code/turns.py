@@ -188,8 +188,8 @@ class Thread:
             self._ends("said", line)
 
     def _call(self, line: Line, message: Line, block: Line) -> None:
-        name, key = block.get("name"), block.get("id")
-        if name not in (SKILL_TOOL, *AGENT_TOOLS) or not isinstance(key, str) or key in self.calls:
+        name, key = block.get("name"), plain(block.get("id"))
+        if name not in (SKILL_TOOL, *AGENT_TOOLS) or key is None or key in self.calls:
             return
         given = block.get("input")
         given = given if isinstance(given, dict) else {}

@@ -19,15 +19,17 @@ import anyio
 
 from session_buddy_skills import server_file
 from session_buddy_skills.errors import AddressError
+from session_buddy_skills.intakes import taking_in
 from session_buddy_skills.locations import HOST
 from session_buddy_skills.server_file import ServerFile
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings, one_thread_for_arrays
-from session_buddy_skills.spooling import taking_in
 
 if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from session_buddy_skills.capture.events import EventIntake
 
 logger = logging.getLogger("session_buddy_skills")
 LOOPBACK = {HOST, "::1", "localhost"}
@@ -45,7 +47,7 @@ async def serve_stdio(settings: Settings) -> None:
     one_thread_for_arrays()
     async with (
         open_service(settings) as service,
-        taking_in(service, settings.locations.spool),
+        taking_in(service, settings.locations),
         anyio.create_task_group() as tasks,
     ):
         from session_buddy_skills.app import build_app
@@ -74,7 +76,7 @@ async def serve_http(
         # Taken back once the database is let go of: another server may have it then.
         _said(settings.locations.server_file) as say,
         open_service(settings) as service,
-        taking_in(service, settings.locations.spool),
+        taking_in(service, settings.locations) as events,
     ):
         import uvicorn
 
@@ -109,7 +111,7 @@ async def serve_http(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_say_again, settings.locations.server_file, partial(say, said))
             if idle_minutes is not None:
-                tasks.start_soon(_leave_when_idle, busy, idle_minutes * 60, server)
+                tasks.start_soon(_leave_when_idle, busy, events, idle_minutes * 60, server)
             await server.serve(sockets=[listener])
             tasks.cancel_scope.cancel()
 
@@ -178,11 +180,13 @@ class _Busy:
             self._last = time.monotonic()
 
 
-async def _leave_when_idle(busy: _Busy, seconds: float, server: uvicorn.Server) -> None:
+async def _leave_when_idle(
+    busy: _Busy, events: EventIntake, seconds: float, server: uvicorn.Server
+) -> None:
     left = seconds
     while left > 0:
         await anyio.sleep(left)
-        left = seconds - busy.idle_seconds
+        left = seconds - min(busy.idle_seconds, events.idle_seconds)
     logger.info("leaving after %.0f s without a request", busy.idle_seconds)
     server.should_exit = True
 

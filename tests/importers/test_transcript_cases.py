@@ -11,7 +11,8 @@ import pytest
 
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.imports import ImportedInvocation
-from tests.importers.test_transcripts import SCENES, needs_scenes, read
+from tests.claude_code.scenes import SCENES, needs_scenes
+from tests.importers.test_transcripts import read
 
 Line = dict[str, Any]
 SAME: Line = {"sessionId": "s", "cwd": "/home/u/shop", "timestamp": "2026-01-02T03:04:05Z"}

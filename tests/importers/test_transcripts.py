@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from session_buddy_skills.importers.transcripts import Transcripts
 from session_buddy_skills.imports import ImportedInvocation, Options
-
-SCENES = Path(__file__).parents[3] / "shared" / "data" / "claude-code"
-EXPECTED: dict[str, Any] = (
-    json.loads((SCENES / "EXPECTED.json").read_bytes())["scenes"] if SCENES.exists() else {}
-)
-needs_scenes = pytest.mark.skipif(not EXPECTED, reason="../shared/data/claude-code is not there")
-
-Told = tuple[object, ...]
+from tests.claude_code.scenes import EXPECTED, SCENES, expected, key, needs_scenes, told
 
 
 def read(path: Path) -> list[ImportedInvocation]:
@@ -28,61 +20,11 @@ def read(path: Path) -> list[ImportedInvocation]:
     return list(unique.values())
 
 
-def outcome_of(call: dict[str, Any]) -> tuple[str, str | None]:
-    """The outcome that the truth about a call means."""
-    launch, end = call["launch"], call.get("agent_end") or call["turn_end"]
-    if launch.startswith("error:"):
-        return "failed", launch.removeprefix("error:")
-    if launch == "rejected_by_user":
-        return "failed", launch
-    if launch == "interrupted" or end.startswith("interrupted"):
-        return "abandoned", None
-    if end == "api_error":
-        return "failed", "api_error"
-    return ("completed", None) if end == "completed" else ("unknown", None)
-
-
-def truth(call: dict[str, Any]) -> Told:
-    outcome, error = outcome_of(call)
-    called = call["name_as_called"]
-    return (
-        call["session_id"],
-        call["resolved_name"] or called or "(unnamed)",
-        called,
-        call["args"],
-        call["path"],
-        call["agent_id"],
-        call["prompt"],
-        outcome,
-        error,
-    )
-
-
-def told(one: ImportedInvocation) -> Told:
-    error = one.error_type and one.error_type.split(":")[0]
-    return (
-        one.session_id,
-        one.skill_name,
-        one.called_as,
-        one.arguments,
-        one.called_by,
-        one.agent_id,
-        one.user_query,
-        one.resolved_outcome.value,
-        error,
-    )
-
-
-def key(row: Told) -> list[str]:
-    return [str(value) for value in row]
-
-
 @needs_scenes
 @pytest.mark.parametrize("scene", EXPECTED)
 def test_a_scene_gives_what_happened(scene: str) -> None:
     found = read(SCENES / scene / "transcript" / "projects")
-    expected = [truth(call) for call in EXPECTED[scene]["true_invocations"]]
-    assert sorted(map(told, found), key=key) == sorted(expected, key=key)
+    assert sorted(map(told, found), key=key) == expected(scene)
 
 
 RECORDS = Path(__file__).parents[3] / "shared" / "data" / "transcripts" / "real_records.jsonl"

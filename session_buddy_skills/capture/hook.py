@@ -1,0 +1,200 @@
+"""`session-buddy-skills hook`: puts one event of Claude Code into the spool, and is gone.
+
+Claude Code waits for it, so it loads next to nothing: no typing, no pathlib, and the package's own
+modules only where it must. Whatever happens it says nothing on stdout and exits with 0.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Fields = dict[str, Any]
+
+CHARS = 20_000
+"""What is kept of a text; a prompt may be of megabytes."""
+REPLY_CHARS = 400
+"""What is kept of what a call was answered with: how it begins tells what became of it."""
+MOST_BYTES = 64 << 20
+CALLS = ("Skill", "Agent", "Task")
+PROMPTS = ("full", "redacted", "none")
+KEPT = (
+    "hook_event_name",
+    "session_id",
+    "transcript_path",
+    "cwd",
+    "prompt_id",
+    "agent_id",
+    "agent_type",
+    "tool_name",
+    "tool_use_id",
+    "expansion_type",
+    "command_name",
+    "command_source",
+    "source",
+    "reason",
+    "is_interrupt",
+)
+"""Fields that are kept as they are; texts of the user's, and replies, are looked at one by one."""
+REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync")
+
+
+def main() -> None:
+    """Spool what stdin tells."""
+    at = time.time_ns()
+    try:
+        import json
+
+        told = json.loads(sys.stdin.buffer.read(MOST_BYTES))
+        if not isinstance(told, dict) or not isinstance(told.get("session_id"), str):
+            raise ValueError("it is no event of a session")
+        event = _kept(told)
+        if event is not None:
+            _spool(f"{json.dumps(event | {'at': _stamp(at)})}\n", at)
+    except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
+        _log(error)
+
+
+def _kept(told: Fields) -> Fields | None:
+    """What of an event tells of skills, or None where nothing does."""
+    kind = told.get("hook_event_name")
+    event = {name: told[name] for name in KEPT if name in told}
+    if kind in ("PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure"):
+        if told.get("tool_name") not in CALLS:
+            return None
+        event["tool_input"] = _input(told)
+    if kind == "PostToolBatch":
+        calls = [
+            one
+            for one in told.get("tool_calls") or []
+            if isinstance(one, dict) and one.get("tool_name") in CALLS
+        ]
+        if not calls:
+            return None
+        event["tool_calls"] = [
+            {
+                "tool_name": one["tool_name"],
+                "tool_use_id": one.get("tool_use_id"),
+                "tool_input": _input(one),
+                "tool_response": _beginning(one.get("tool_response")),
+            }
+            for one in calls
+        ]
+    reply = told.get("tool_response")
+    if isinstance(reply, dict):
+        event["tool_response"] = {name: reply[name] for name in REPLIES if name in reply}
+    if "error" in told:
+        event["error"] = _beginning(told["error"])
+    for name in ("prompt", "command_args"):
+        if name in told:
+            event[name] = told[name]
+    return _private(event)
+
+
+def _input(call: Fields) -> Fields:
+    given = call.get("tool_input")
+    given = given if isinstance(given, dict) else {}
+    return {name: given[name] for name in ("skill", "args", "subagent_type") if name in given}
+
+
+def _beginning(reply: Any) -> str:
+    if isinstance(reply, list):
+        reply = next((one.get("text") for one in reply if isinstance(one, dict)), "")
+    return reply[:REPLY_CHARS] if isinstance(reply, str) else ""
+
+
+def _private(event: Fields) -> Fields:
+    """The event with the user's words as they may be kept; it says how that was decided."""
+    how = os.environ.get("SESSION_BUDDY_SKILLS_PROMPTS") or "full"
+    if how not in PROMPTS:
+        _log(ValueError(f"SESSION_BUDDY_SKILLS_PROMPTS must be one of {', '.join(PROMPTS)}"))
+        how = "none"
+    event["prompts"] = how
+    if isinstance(prompt := event.get("prompt"), str) and "<task-notification>" in prompt:
+        event["prompt"] = _notification(prompt)
+        return event
+    inputs = [event, event.get("tool_input") or {}]
+    inputs += [call["tool_input"] for call in event.get("tool_calls") or []]
+    for given in inputs:
+        for name in ("prompt", "command_args", "args"):
+            if name in given:
+                given[name] = _text(given[name], how)
+    return event
+
+
+def _text(given: Any, how: str) -> str | None:
+    if not isinstance(given, str) or how == "none":
+        return None
+    text = given[:CHARS]
+    if how == "redacted":
+        from session_buddy_skills.capture.redacting import redacted
+
+        text = redacted(text)
+    return text
+
+
+def _notification(prompt: str) -> str:
+    """Which background call has ended, and how; what it came to is left out."""
+    text = "<task-notification>"
+    for tag in ("tool-use-id", "status"):
+        value = prompt.partition(f"<{tag}>")[2].partition("<")[0][:100]
+        text += f"<{tag}>{value}</{tag}>"
+    return f"{text}</task-notification>"
+
+
+def _spool(line: str, at: int) -> None:
+    folder = _beside("events")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    name = f"{folder}/{at:020d}-{os.getpid()}-{os.urandom(4).hex()}"
+    file = os.open(f"{name}.part", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        data = line.encode()
+        while data:
+            data = data[os.write(file, data) :]
+        os.fsync(file)
+        os.rename(f"{name}.part", f"{name}.jsonl")
+    except OSError:
+        os.unlink(f"{name}.part")
+        raise
+    finally:
+        os.close(file)
+
+
+def _beside(what: str) -> str:
+    """Where `locations` has it; that module is loaded only where much is stated."""
+    if sys.platform == "linux" and "SESSION_BUDDY_SKILLS_DATABASE" not in os.environ:
+        folder = os.environ.get("SESSION_BUDDY_SKILLS_DATA_DIR") or (
+            f"{os.environ.get('XDG_DATA_HOME', '').strip() or os.path.expanduser('~/.local/share')}"
+            "/session-buddy-skills"
+        )
+        return f"{os.path.abspath(os.path.expanduser(folder))}/skills.duckdb.{what}"
+    from session_buddy_skills.locations import locations
+
+    return str(locations().beside(what))
+
+
+def _stamp(at: int) -> str:
+    seconds, rest = divmod(at, 10**9)
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{rest // 1000:06d}+00:00"
+
+
+def _log(error: BaseException) -> None:
+    """Say what went wrong, in one line of the log, or on stderr if that cannot be written."""
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    line = f"{_stamp(time.time_ns())} an event of Claude Code is not kept: {words}\n"
+    try:
+        path = _beside("hooks.log")
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(file, line.encode(errors="replace"))
+        finally:
+            os.close(file)
+    except BaseException:  # noqa: BLE001 - likewise
+        sys.stderr.write(line)

@@ -1,0 +1,159 @@
+"""A session of Claude Code while it goes on: what hooks told, and what its transcript says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from uuid import UUID
+
+from session_buddy_skills import spool
+from session_buddy_skills.claude_code.events import Event, HookedSession, in_order
+from session_buddy_skills.claude_code.files import sessions_in
+from session_buddy_skills.claude_code.invocations import id_of, invocation_of, project_of
+from session_buddy_skills.claude_code.merging import merged
+from session_buddy_skills.claude_code.transcript import Transcript
+from session_buddy_skills.claude_code.uses import Use
+from session_buddy_skills.errors import InputError
+from session_buddy_skills.imports import ImportedInvocation
+
+logger = logging.getLogger(__name__)
+Told = list[tuple[ImportedInvocation, UUID | None]]
+
+TURNING_POINTS = (
+    "SessionStart",
+    "UserPromptExpansion",
+    "SubagentStop",
+    "Stop",
+    "StopFailure",
+    "SessionEnd",
+)
+"""Events at which the transcript has something to tell that hooks do not."""
+LOOKS_SECONDS = (0.0, 1.0, 3.0, 7.0, 15.0, 30.0)
+"""How long after such an event the transcript is looked at: it is written a little later."""
+GONE_AFTER = timedelta(hours=24)
+"""A program of which nothing was heard for so long has ended, whatever it did not say."""
+
+
+class LiveSession:
+    """Everything that was told of one session; kept in a file of events."""
+
+    def __init__(self, session_id: str, folder: Path) -> None:
+        self.session_id = session_id
+        self.journal = folder / f"{_file_name(session_id)}.jsonl"
+        self.heard_at = datetime.min.replace(tzinfo=UTC)
+        """When the newest event was."""
+        self._events: list[Event] = spool.objects(self.journal).records
+        self._changed = True
+        self._looks = [0.0]
+        self._read: Transcript | None = None
+        self._seen: list[tuple[int, int]] = []
+        self._gone = False
+        self._hear(self._events)
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Some more events; they are on disk when this returns.
+
+        Raises:
+            OSError: they cannot be written; nothing is added.
+        """
+        text = "".join(f"{json.dumps(event, separators=(',', ':'))}\n" for event in events)
+        self.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self._events += events
+        self._hear(events)
+        if any(event.get("hook_event_name") in TURNING_POINTS for event in events):
+            now = time.monotonic()
+            self._looks = [now + seconds for seconds in LOOKS_SECONDS]
+        self._changed, self._gone = True, False
+
+    def is_due(self) -> bool:
+        """Whether there may be something new to record."""
+        passed = datetime.now(UTC) - self.heard_at > GONE_AFTER
+        look = bool(self._looks) and self._looks[0] <= time.monotonic()
+        return self._changed or look or (passed and not self._gone)
+
+    def again(self) -> None:
+        """What was told last could not be recorded."""
+        self._changed = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will come any more, as far as can be told."""
+        return self._gone and not self._changed
+
+    def account(self, full_names: Mapping[str, str]) -> Told:
+        """All that is known of its uses, each with the id it had before if that was another."""
+        hooked = HookedSession()
+        for event in in_order(self._events):
+            hooked.take(event)
+        self._gone = datetime.now(UTC) - self.heard_at > GONE_AFTER
+        hooked.ended = hooked.ended or self._gone
+        read = self._transcript(hooked.transcript)
+        prompts = str(self._events[-1].get("prompts")) if self._events else "full"
+        told: Told = []
+        noted: Counter[str] = Counter()
+        for use, former in merged(hooked.uses(), read.uses if read else []):
+            _keep_private(use, prompts)
+            try:
+                one = invocation_of(
+                    use,
+                    session_id=self.session_id,
+                    project=project_of(hooked.folder or ""),
+                    full_names=full_names,
+                    noted=noted,
+                )
+            except InputError as error:
+                logger.error("a call of %s is not recorded: %s", self.session_id, error)
+            else:
+                told.append((one, None if former is None else id_of(former)))
+        self._changed = False
+        return told
+
+    def _hear(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.heard_at = max(self.heard_at, datetime.fromisoformat(event["at"]))
+
+    def _transcript(self, path: str | None) -> Transcript | None:
+        """The transcript as it is; read again only where one is due to be looked at."""
+        now = time.monotonic()
+        due = any(look <= now for look in self._looks)
+        self._looks = [look for look in self._looks if look > now]
+        if path is None or not path.endswith(".jsonl") or not (due or self._gone):
+            return self._read
+        try:
+            [(main, files)] = sessions_in(Path(path)).items() or [(None, [])]
+            seen = [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
+            if main is not None and seen != self._seen:
+                self._read, self._seen = Transcript(main, files), seen
+        except (OSError, InputError) as error:
+            logger.warning("recorded without the transcript: %s", error)
+        return self._read
+
+
+def _file_name(session_id: str) -> str:
+    """Of a file; an id is whatever a program says it is."""
+    plain = re.fullmatch(r"[A-Za-z0-9_-]{1,100}", session_id)
+    return session_id if plain else sha256(session_id.encode(errors="replace")).hexdigest()
+
+
+def _keep_private(use: Use, prompts: str) -> None:
+    """Of a transcript no more than the hook was allowed to keep."""
+    if prompts == "none":
+        use.prompt = use.arguments = None
+    elif prompts == "redacted":
+        from session_buddy_skills.capture.redacting import redacted
+
+        use.prompt = use.prompt and redacted(use.prompt)
+        use.arguments = use.arguments and redacted(use.arguments)

@@ -1,0 +1,305 @@
+"""Events of hooks become invocations, in a real store, as they come."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from session_buddy_skills import spool
+from session_buddy_skills.capture import events as intake_module
+from session_buddy_skills.capture import hook, sessions
+from session_buddy_skills.capture.events import EventIntake
+from session_buddy_skills.claude_code.events import Event
+from session_buddy_skills.imports import OF_CALLS
+from session_buddy_skills.locations import PREFIX, Locations
+from session_buddy_skills.mcp_http import McpHttp
+from session_buddy_skills.models import CompleteRequest, Invocation, Outcome
+from session_buddy_skills.requests import checked
+from session_buddy_skills.service import Service
+from session_buddy_skills.storage.capture_store import _TOLD
+from session_buddy_skills.storage.import_plan import ENDING
+from tests.capture.test_hook import run_hook
+from tests.claude_code.scenes import (
+    EXPECTED,
+    SCENES,
+    events_of,
+    expected,
+    key,
+    needs_scenes,
+)
+from tests.conftest import ServerProcess
+from tests.invocations import all_invocations
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "skills.duckdb.events"
+
+
+def put(folder: Path, *events: Event) -> None:
+    """Spool events as the hook does, each at its time."""
+    for event in events:
+        if (kept := hook._kept(dict(event))) is not None:
+            spool.put(folder, [kept | {"at": event["at"]}])
+
+
+def in_scene(scene: str) -> list[Event]:
+    """The events of a scene, with the transcript where it is here."""
+    found = []
+    for event in events_of(scene):
+        name = Path(event["transcript_path"]).name
+        [path] = [*(SCENES / scene / "transcript").rglob(name)] or [Path("/nowhere.jsonl")]
+        found.append(event | {"transcript_path": str(path)})
+    return found
+
+
+def told(one: Invocation) -> tuple[object, ...]:
+    error = one.error_type and one.error_type.split(":")[0]
+    return (
+        one.session_id, one.skill_name, one.called_as, one.arguments, one.called_by, one.agent_id,
+        one.user_query, one.outcome.value, error,
+    )  # fmt: skip
+
+
+async def recorded(service: Service) -> list[tuple[object, ...]]:
+    return sorted(map(told, await all_invocations(service)), key=key)
+
+
+@needs_scenes
+@pytest.mark.parametrize("scene", EXPECTED)
+async def test_a_scene_is_recorded(scene: str, service: Service, folder: Path) -> None:
+    """The scenes are days old: a program that did not say that it ended has gone."""
+    put(folder, *in_scene(scene))
+    intake = EventIntake(service, folder)
+    await intake.take_in()
+    assert await recorded(service) == expected(scene)
+    assert await intake.take_in() == 0
+    assert [one for one in folder.iterdir() if one.is_file()] == []
+
+
+@needs_scenes
+@pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
+@pytest.mark.parametrize(
+    "scene",
+    ["04g-slash-then-model-same-skill", "06b-subagent-background", "09e-resume-after-sigint",
+     "10b-fork-skill-by-slash", "13a-interactive-esc-interrupt", "07b-fork-session"],
+)  # fmt: skip
+async def test_each_event_in_its_turn_and_a_server_each(
+    scene: str, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recorded meanwhile is never wrong, and whoever is next goes on from there."""
+    monkeypatch.setattr(sessions, "GONE_AFTER", timedelta(days=10_000))
+    right = {row[:7]: row for row in expected(scene)}
+    for event in in_scene(scene):
+        put(folder, event)
+        intake = EventIntake(service, folder)
+        await intake.take_in()
+        for row in await recorded(service):
+            assert row in (right[row[:7]], (*row[:7], "pending", None), (*row[:7], "unknown", None))
+    assert await recorded(service) == expected(scene)
+
+
+def at(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(minutes=5) + timedelta(seconds=seconds)).isoformat()
+
+
+def event(kind: str, seconds: float, **fields: Any) -> Event:
+    told = {"hook_event_name": kind, "session_id": "s", "prompt_id": "p1", "cwd": "/home/dev/shop"}
+    return told | {"at": at(seconds)} | fields
+
+
+def called(kind: str, seconds: float, skill: str = "lint", **fields: Any) -> Event:
+    call = {"tool_name": "Skill", "tool_use_id": f"t-{skill}", "tool_input": {"skill": skill}}
+    return event(kind, seconds, **call, **fields)
+
+
+async def test_a_use_is_pending_until_its_turn_ends(service: Service, folder: Path) -> None:
+    intake = EventIntake(service, folder)
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+    assert await intake.take_in() == 1
+    [one] = await all_invocations(service)
+    assert (one.outcome, one.user_query, one.project) == (Outcome.PENDING, "fix it", "shop")
+    put(folder, called("PostToolUse", 1.1, tool_response={"success": True}))
+    assert await intake.take_in() == 0
+    put(folder, event("Stop", 9))
+    assert await intake.take_in() == 1
+    [one] = await all_invocations(service)
+    assert one.outcome is Outcome.COMPLETED
+    assert one.duration_seconds == pytest.approx(8, abs=0.1)
+    assert one.end_inferred is True
+
+
+async def test_what_was_added_by_others_stays(service: Service, folder: Path) -> None:
+    intake = EventIntake(service, folder)
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+    await intake.take_in()
+    request = checked(CompleteRequest, session_id="s", skill_name="lint", completed=True, rating=5)
+    await service.complete_invocation(request)
+    put(folder, event("SessionEnd", 9, reason="other"))
+    await intake.take_in()
+    [one] = await all_invocations(service)
+    # The program ended, and hooks cannot tell how the skill fared; somebody else has.
+    assert (one.outcome, one.rating) == (Outcome.COMPLETED, 5)
+
+
+def transcript(path: Path, *lines: dict[str, Any]) -> None:
+    base = {"sessionId": "s", "cwd": "/home/dev/shop", "timestamp": at(0)}
+    path.write_text("".join(json.dumps(base | line) + "\n" for line in lines))
+
+
+async def test_a_slash_command_keeps_the_id_of_its_line(
+    service: Service, folder: Path, tmp_path: Path
+) -> None:
+    """Hooks know it by its prompt, until the transcript is written."""
+    path = str(tmp_path / "s.jsonl")
+    named = {"transcript_path": path}
+    intake = EventIntake(service, folder)
+    expansion = {"expansion_type": "slash_command", "command_name": "lint", "command_args": "src"}
+    put(folder, event("UserPromptSubmit", 0, prompt="/lint src", **named),
+        event("UserPromptExpansion", 0.1, **expansion, **named))  # fmt: skip
+    await intake.take_in()
+    [before] = await all_invocations(service)
+    tags = "<command-message>lint</command-message>\n<command-name>/lint</command-name>\n"
+    tags += "<command-args>src</command-args>"
+    transcript(
+        tmp_path / "s.jsonl",
+        {"type": "user", "uuid": "u1", "promptId": "p1", "message": {"content": tags}},
+        {"type": "user", "uuid": "u2", "promptId": "p1", "isMeta": True,
+         "message": {"content": [{"type": "text", "text": "Lint."}]}},
+    )  # fmt: skip
+    put(folder, event("Stop", 5, **named))
+    await intake.take_in()
+    [after] = await all_invocations(service)
+    assert (before.outcome, after.outcome) == (Outcome.PENDING, Outcome.COMPLETED)
+    assert before.invocation_id != after.invocation_id
+    assert (after.user_query, after.arguments) == ("/lint src", "src")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "query", "arguments"),
+    [("none", None, None), ("redacted", "use [redacted]", "[redacted]")],
+)
+async def test_a_transcript_tells_no_more_than_the_hook_may(
+    prompts: str, query: str | None, arguments: str | None,
+    service: Service, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv(f"{PREFIX}PROMPTS", prompts)
+    secret = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    call = {"type": "tool_use", "id": "t-lint", "name": "Skill",
+            "input": {"skill": "lint", "args": secret}}  # fmt: skip
+    transcript(
+        tmp_path / "s.jsonl",
+        {"type": "user", "message": {"content": f"use {secret}"}, "promptSource": "sdk"},
+        {"type": "assistant", "message": {"content": [call], "stop_reason": "tool_use"}},
+    )
+    put(folder, event("Stop", 5, transcript_path=str(tmp_path / "s.jsonl")))
+    await EventIntake(service, folder).take_in()
+    [one] = await all_invocations(service)
+    assert (one.user_query, one.arguments) == (query, arguments)
+
+
+async def test_a_program_of_which_nothing_is_heard_has_ended(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = EventIntake(service, folder)
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+    await intake.take_in()
+    monkeypatch.setattr(sessions, "GONE_AFTER", timedelta(minutes=1))
+    assert await intake.take_in() == 1
+    [one] = await all_invocations(service)
+    assert one.outcome is Outcome.UNKNOWN
+    put(folder, event("Stop", 9))
+    await intake.take_in()
+    [one] = await all_invocations(service)
+    assert one.outcome is Outcome.COMPLETED
+
+
+BAD: dict[str, bytes] = {
+    "torn": b'{"session_id": "s", "at": "20',
+    "no time": b'{"session_id": "s"}',
+    "a time without zone": b'{"session_id": "s", "at": "2026-01-01T00:00:00"}',
+    "a time that is none": b'{"session_id": "s", "at": 7}',
+    "no session": b'{"at": "2026-01-01T00:00:00+00:00"}',
+    "no object": b"[]",
+}
+
+
+@pytest.mark.parametrize("line", BAD.values(), ids=BAD)
+async def test_a_bad_line_is_set_aside_and_the_rest_taken_in(
+    line: bytes, service: Service, folder: Path
+) -> None:
+    put(folder, called("PreToolUse", 1))
+    (folder / "00000000000000000001-1-1.jsonl").write_bytes(line + b"\n")
+    assert await EventIntake(service, folder).take_in() == 1
+    [aside] = (folder / spool.REJECTED).read_text().splitlines()
+    assert json.loads(aside)["line"] == line.decode()
+
+
+ODD: list[dict[str, Any]] = [
+    {"hook_event_name": name, "prompt": odd, "prompt_id": odd, "tool_name": "Skill",
+     "tool_use_id": odd, "tool_input": odd, "tool_response": odd, "tool_calls": odd, "error": odd,
+     "agent_id": odd, "command_name": odd, "expansion_type": "slash_command", "cwd": odd,
+     "transcript_path": odd, "source": odd, "command_args": odd}
+    for name in ("UserPromptSubmit", "UserPromptExpansion", "PreToolUse", "PostToolUse", "Stop",
+                 "PostToolUseFailure", "PostToolBatch", "SubagentStop", "StopFailure", "What")
+    for odd in (7, [7], {"a": 7}, True, "")
+]  # fmt: skip
+
+
+async def test_odd_events_hold_up_nothing(
+    service: Service, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for odd in ODD:
+        spool.put(folder, [odd | {"session_id": "s", "at": at(0)}])
+    put(folder, called("PreToolUse", 1))
+    intake = EventIntake(service, folder)
+    await intake.take_in()
+    assert [one.skill_name for one in await all_invocations(service)] == ["lint"]
+    assert caplog.records == []
+
+
+async def test_events_of_long_ago_are_forgotten(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, called("PreToolUse", 1))
+    await EventIntake(service, folder).take_in()
+    [journal] = (folder / "sessions").iterdir()
+    assert EventIntake(service, folder)._remembered() == ["s"]
+    monkeypatch.setattr(intake_module, "KEPT_SECONDS", -1)
+    assert EventIntake(service, folder)._remembered() == []
+    assert not journal.exists()
+
+
+async def test_the_id_of_a_session_is_no_path(service: Service, folder: Path) -> None:
+    put(folder, called("PreToolUse", 1) | {"session_id": "../../x"})
+    assert await EventIntake(service, folder).take_in() == 1
+    [journal] = (folder / "sessions").iterdir()
+    assert journal.name.endswith(".jsonl")
+    assert len(journal.stem) == 64
+
+
+@pytest.mark.slow
+def test_a_server_records_what_hooks_tell_within_seconds(server: ServerProcess) -> None:
+    variables = {f"{PREFIX}DATA_DIR": server.data_dir}
+    for one in (event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 0),
+                event("Stop", 0)):  # fmt: skip
+        run_hook({name: value for name, value in one.items() if name != "at"}, **variables)
+    give_up = time.monotonic() + 10
+    client = McpHttp(server.url)
+    while (found := client.call_tool("session_summary", {"session_id": "s"}, 5)) and not (
+        found["completed_invocations"]
+    ):
+        assert time.monotonic() < give_up, found
+        time.sleep(0.2)
+    client.close()
+    assert found["total_invocations"] == 1
+    assert list(Locations(server.data_dir).events.glob("*.jsonl")) == []
+
+
+def test_calls_are_told_with_all_that_is_known_of_them() -> None:
+    assert {*_TOLD, *ENDING} >= OF_CALLS
