@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +14,12 @@ import pytest
 
 from session_buddy_skills import local_server
 from session_buddy_skills.locations import PREFIX, Locations
+from session_buddy_skills.mcp_http import McpHttp
+from session_buddy_skills.service import open_service
+from session_buddy_skills.settings import Settings
 from tests.conftest import COMMAND, ROOT, ServerProcess
+from tests.invocations import all_invocations
+from tests.messages_api import ASKED, messages_api
 
 PLUGIN = ROOT / "plugin"
 PROGRAMS = ROOT / "tests/node/node_modules/@anthropic-ai"
@@ -76,6 +82,52 @@ def test_the_plugin_is_valid_and_installs(claude_code: Path, tmp_path: Path) -> 
     listed = claude(claude_code, home, "mcp", "list", **variables, **{f"{PREFIX}PORT": "0"})
     assert local_server.stop(own) is not None
     assert "plugin:session-buddy-skills:skills: session-buddy-skills  - ✔ Connected" in listed
+
+
+def wait_until_recorded(own: Locations, invocations: int) -> None:
+    """Wait for so many that have ended."""
+    running = local_server.running(own)
+    assert running is not None
+    client = McpHttp(running.url)
+    give_up = time.monotonic() + 20
+    health: dict[str, int] = {}
+    while (health.get("invocations"), health.get("pending_invocations")) != (invocations, 0):
+        assert time.monotonic() < give_up, health
+        time.sleep(0.2)
+        health = client.call_tool("health_check", {}, 5)
+    client.close()
+
+
+@pytest.mark.slow
+async def test_what_it_runs_is_recorded(claude_code: Path, tmp_path: Path) -> None:
+    """Nothing but the plugin is installed, and the real program is used."""
+    home, own = tmp_path / "home", Locations(tmp_path / "data")
+    skill = home / "project/.claude/skills/fix-lint/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("---\nname: fix-lint\ndescription: Fix lint.\n---\nRun the linter.\n")
+    claude(claude_code, home, "plugin", "marketplace", "add", str(PLUGIN))
+    claude(claude_code, home, "plugin", "install", "session-buddy-skills@session-buddy-skills")
+    with messages_api() as model:
+        variables = {
+            f"{PREFIX}DATA_DIR": str(own.data_dir),
+            f"{PREFIX}EMBEDDER": "none",
+            f"{PREFIX}PORT": "0",
+            "ANTHROPIC_BASE_URL": model,
+            "ANTHROPIC_API_KEY": "none",
+        }
+        for prompt in (ASKED, "/fix-lint tests"):
+            claude(claude_code, home, "-p", prompt, "--allowedTools", "Skill", **variables)
+    wait_until_recorded(own, 2)
+    assert local_server.stop(own) is not None
+    async with open_service(Settings.load(data_dir=own.data_dir), recommending=False) as service:
+        found = await all_invocations(service)
+    assert [
+        (one.skill_name, one.called_by, one.user_query, one.arguments, one.project) for one in found
+    ] == [
+        ("fix-lint", "model", ASKED, "src", "project"),
+        ("fix-lint", "slash", "/fix-lint tests", "tests", "project"),
+    ]
+    assert [one.model is not None for one in found] == [True, True]
 
 
 def test_the_plugin_has_the_version_of_the_package() -> None:
