@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check
 NODE_TOOLS := tests/node/node_modules/.installed
 
-.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed bench-analytics bench-import bench-stats docs constraints clean
+.PHONY: install serve serve-postgres check test quick bench bench-recommend bench-recommend-speed bench-analytics bench-import bench-bridge bench-hook bench-stats docs constraints clean
 
 install: $(VENV)/.installed  ## the environment alone, in .venv
 
@@ -43,6 +43,9 @@ bench-import: $(VENV)/.test-installed  ## how fast histories come in, and what m
 
 bench-bridge: $(VENV)/.test-installed  ## what the bridge costs its caller, and a call the server
 	$(BIN)/python -m benchmarks.bridge
+
+bench-hook: $(VENV)/.test-installed  ## what Claude Code waits for when it runs the hook
+	$(BIN)/python -m benchmarks.hook
 
 bench-stats: $(VENV)/.test-installed  ## whether intervals, alarms and lifts keep what they promise
 	$(BIN)/python -m benchmarks.statistics

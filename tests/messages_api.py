@@ -41,8 +41,15 @@ class _Model(BaseHTTPRequestHandler):
 
 
 def _stream(model: str, *, calls: bool) -> bytes:
-    message: dict[str, Any] = {"id": "msg", "type": "message", "role": "assistant", "model": model, "content": [],
-               "stop_reason": None, "usage": {"input_tokens": 5, "output_tokens": 1}}  # fmt: skip
+    message = {
+        "id": "msg",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": list[str](),
+        "stop_reason": None,
+        "usage": {"input_tokens": 5, "output_tokens": 1},
+    }
     if calls:
         block = CALL
         given = json.dumps({"skill": "fix-lint", "args": "src"})

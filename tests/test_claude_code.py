@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -77,8 +78,7 @@ def test_the_plugin_is_valid_and_installs(claude_code: Path, tmp_path: Path) -> 
     assert "Validation passed" in claude(
         claude_code, home, "plugin", "validate", "--strict", str(PLUGIN)
     )
-    claude(claude_code, home, "plugin", "marketplace", "add", str(PLUGIN))
-    claude(claude_code, home, "plugin", "install", "session-buddy-skills@session-buddy-skills")
+    install_plugin(claude_code, home)
     listed = claude(claude_code, home, "mcp", "list", **variables, **{f"{PREFIX}PORT": "0"})
     assert local_server.stop(own) is not None
     assert "plugin:session-buddy-skills:skills: session-buddy-skills  - ✔ Connected" in listed
@@ -98,15 +98,27 @@ def wait_until_recorded(own: Locations, invocations: int) -> None:
     client.close()
 
 
+def install_plugin(program: Path, home: Path) -> None:
+    claude(program, home, "plugin", "marketplace", "add", str(PLUGIN))
+    claude(program, home, "plugin", "install", "session-buddy-skills@session-buddy-skills")
+
+
+def install_hooks(program: Path, home: Path) -> None:
+    subprocess.run([*COMMAND, "setup", "claude-code"], env={"HOME": str(home)}, check=True)
+    claude(program, home, "mcp", "add", "--scope", "user", "skills", "--", *COMMAND)
+
+
 @pytest.mark.slow
-async def test_what_it_runs_is_recorded(claude_code: Path, tmp_path: Path) -> None:
-    """Nothing but the plugin is installed, and the real program is used."""
+@pytest.mark.parametrize("install", [install_plugin, install_hooks])
+async def test_what_it_runs_is_recorded(
+    install: Callable[[Path, Path], None], claude_code: Path, tmp_path: Path
+) -> None:
+    """Nothing else is installed, and the real program is used."""
     home, own = tmp_path / "home", Locations(tmp_path / "data")
     skill = home / "project/.claude/skills/fix-lint/SKILL.md"
     skill.parent.mkdir(parents=True)
     skill.write_text("---\nname: fix-lint\ndescription: Fix lint.\n---\nRun the linter.\n")
-    claude(claude_code, home, "plugin", "marketplace", "add", str(PLUGIN))
-    claude(claude_code, home, "plugin", "install", "session-buddy-skills@session-buddy-skills")
+    install(claude_code, home)
     with messages_api() as model:
         variables = {
             f"{PREFIX}DATA_DIR": str(own.data_dir),

@@ -14,6 +14,7 @@ from session_buddy_skills.cli.db import db
 from session_buddy_skills.cli.importing import import_
 from session_buddy_skills.cli.local import LOCAL_SERVER
 from session_buddy_skills.cli.reports import REPORTS
+from session_buddy_skills.cli.setup import setup
 from session_buddy_skills.cli.skills import skills
 from session_buddy_skills.cli.taxonomy import taxonomy
 from session_buddy_skills.errors import SkillsError
@@ -102,6 +103,7 @@ cli.add_command(db)
 for of_server in LOCAL_SERVER:
     cli.add_command(of_server)
 cli.add_command(import_)
+cli.add_command(setup)
 cli.add_command(skills)
 cli.add_command(taxonomy)
 for command in REPORTS:

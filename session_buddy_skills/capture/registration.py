@@ -1,0 +1,115 @@
+"""The hooks that Claude Code is to run, as its settings have them, put in and taken out again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shlex
+from typing import Any
+
+from session_buddy_skills.capture.hook import CALLS
+from session_buddy_skills.errors import InputError
+
+Json = dict[str, Any]
+
+HOOK = "session-buddy-skills hook"
+PROMPTS_VARIABLE = "SESSION_BUDDY_SKILLS_PROMPTS"
+SECONDS = 10
+OF_CALLS = ("PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure")
+BESIDE = (
+    "SessionStart",
+    "UserPromptSubmit",
+    "UserPromptExpansion",
+    *OF_CALLS,
+    "PostToolBatch",
+    "SubagentStart",
+    "SubagentStop",
+)
+"""Events after which Claude Code goes on without waiting."""
+AT_THE_END = ("Stop", "StopFailure", "SessionEnd")
+"""Events after which the program may be gone, and what it does not wait for with it."""
+
+
+def hooks(program: str | None = None) -> Json:
+    """All of them, run by that program, or by whatever bears the name."""
+    # Whatever is wrong, such as a program that was removed, is not Claude Code's.
+    command = f"{HOOK if program is None else f'{shlex.quote(program)} hook'} || true"
+    told: Json = {}
+    for event in (*BESIDE, *AT_THE_END):
+        one: Json = {"type": "command", "command": command, "timeout": SECONDS}
+        if event in BESIDE:
+            one["async"] = True
+        entry: Json = {"matcher": "|".join(CALLS)} if event in OF_CALLS else {}
+        told[event] = [entry | {"hooks": [one]}]
+    return told
+
+
+def registered(settings: Json, program: str | None, prompts: str | None) -> Json:
+    """Settings with the hooks, and all else as it was.
+
+    Raises:
+        InputError: a part that they belong into is not what it must be.
+    """
+    changed = unregistered(settings)
+    sections = _section(changed, "hooks")
+    for event, entries in hooks(program).items():
+        sections[event] = sections.get(event, []) + entries
+    if prompts is not None:
+        _section(changed, "env")[PROMPTS_VARIABLE] = prompts
+    elif PROMPTS_VARIABLE in (settings.get("env") or {}):
+        _section(changed, "env")[PROMPTS_VARIABLE] = settings["env"][PROMPTS_VARIABLE]
+    return changed
+
+
+def unregistered(settings: Json) -> Json:
+    """Settings without anything of ours; what is empty without it goes too.
+
+    Raises:
+        InputError: a part that it would be in is not what it must be.
+    """
+    changed = copy.deepcopy(settings)
+    sections = _section(changed, "hooks")
+    for event, entries in list(sections.items()):
+        if not isinstance(entries, list):
+            raise InputError(f"hooks.{event} must be a list, not {type(entries).__name__}.")
+        sections[event] = [one for one in map(_without_ours, entries) if one is not None]
+        if not sections[event]:
+            del sections[event]
+    _section(changed, "env").pop(PROMPTS_VARIABLE, None)
+    for name in ("hooks", "env"):
+        if not changed[name]:
+            del changed[name]
+    return changed
+
+
+def is_registered(settings: Json) -> bool:
+    """Whether there is anything of ours in the settings."""
+    sections = settings.get("hooks")
+    entries = [one for some in (sections or {}).values() for one in some or ()]
+    ours = any(_without_ours(one) is not one for one in entries)
+    return ours or PROMPTS_VARIABLE in (settings.get("env") or {})
+
+
+def _without_ours(entry: Any) -> Any:
+    """An entry of an event without our hook; None if that was all of it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("hooks"), list):
+        return entry
+    left = [one for one in entry["hooks"] if not _is_ours(one)]
+    if left == entry["hooks"]:
+        return entry
+    return {**entry, "hooks": left} if left else None
+
+
+def _is_ours(hook: Any) -> bool:
+    command = hook.get("command") if isinstance(hook, dict) else None
+    if not isinstance(command, str):
+        return False
+    words = command.replace("'", "").removesuffix(" || true")
+    return words == HOOK or words.endswith(f"/{HOOK}")
+
+
+def _section(settings: Json, name: str) -> Json:
+    section = settings.setdefault(name, {})
+    if not isinstance(section, dict):
+        raise InputError(f"{name} must be an object, not {json.dumps(section)[:50]}.")
+    return section

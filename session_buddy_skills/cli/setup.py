@@ -1,0 +1,152 @@
+"""Sets up the programs whose skills are recorded."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from session_buddy_skills.errors import InputError
+
+BACKUP = ".before-session-buddy-skills"
+NEXT = "To let Claude ask as well: claude mcp add --scope user skills -- session-buddy-skills"
+
+
+@click.group()
+def setup() -> None:
+    """Have other programs tell of the skills that they use."""
+
+
+@setup.command("claude-code")
+@click.option(
+    "--user/--project",
+    "of_user",
+    default=True,
+    help="In your settings, or in those of the project in this folder.  [default: --user]",
+)
+@click.option(
+    "--prompts",
+    type=click.Choice(["full", "redacted", "none"]),
+    help="What is kept of requests and arguments.  [default: as it is, or full]",
+)
+@click.option("--dry-run", is_flag=True, help="Show the change, and write nothing.")
+@click.option("--undo", is_flag=True, help="Take it out again, and leave all else.")
+def claude_code(of_user: bool, prompts: str | None, dry_run: bool, undo: bool) -> None:
+    """Have Claude Code tell of every skill and subagent that it runs.
+
+    For those who do not use its plugins. Puts hooks into its settings.json, next to what is there,
+    and keeps a copy of the file as it was.
+    """
+    from session_buddy_skills.capture.registration import (
+        is_registered,
+        registered,
+        unregistered,
+    )
+    from session_buddy_skills.settings import claude_folder
+
+    if undo and prompts is not None:
+        raise click.UsageError("--undo and --prompts do not go together.")
+    folder = claude_folder(Path.home()) if of_user else Path(".claude")
+    path = (folder / "settings.json").resolve()
+    before, settings = _read(path)
+    try:
+        changed = (
+            unregistered(settings)
+            if undo
+            else registered(settings, _program() if of_user else None, prompts)
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    after = _text(changed, before)
+    backup = path.with_name(f"{path.name}{BACKUP}")
+    was = _as_it_was(changed, backup) if undo else None
+    if undo:
+        after = was or (after if changed else "")
+    if changed == settings or (undo and not is_registered(settings)):
+        click.echo(f"{path} needs no change.")
+        return
+    click.echo("".join(_difference(before, after, path)), nl=False)
+    if dry_run:
+        click.echo("Nothing is written (--dry-run).")
+        return
+    if undo:
+        _write(path, after or None)
+        backup.unlink(missing_ok=True)
+        click.echo(f"Taken out of {path}. What was recorded stays; see `session-buddy-skills db`.")
+        return
+    if before is not None and not is_registered(settings):
+        _write(backup, before)
+    _write(path, after)
+    kept = f", as it was it is kept in {backup.name}" if backup.exists() else ""
+    click.echo(f"Written to {path}{kept}. It holds from the next start of Claude Code on.\n{NEXT}")
+
+
+def _program() -> str | None:
+    """The command of this installation, which need not be on the PATH of Claude Code."""
+    beside = Path(sys.executable).with_name("session-buddy-skills")
+    return str(beside) if beside.exists() else None
+
+
+def _read(path: Path) -> tuple[str | None, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = json.loads(text) if text.strip() else {}
+    except FileNotFoundError:
+        return None, {}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON, so nothing is changed: {error}.") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"{path} must hold an object, so nothing is changed.")
+    return text, settings
+
+
+def _text(settings: dict[str, Any], before: str | None) -> str:
+    """Written as it was: with its indentation, and its last line ended or not."""
+    found = re.search(r"^([ \t]+)\S", before or "", re.MULTILINE)
+    indent = found[1] if found else "  "
+    text = json.dumps(settings, indent=indent, ensure_ascii=False)
+    return text if before and not before.endswith("\n") else f"{text}\n"
+
+
+def _as_it_was(settings: dict[str, Any], backup: Path) -> str | None:
+    """The text of the copy, if that says the same, but for what is empty."""
+    from session_buddy_skills.capture.registration import unregistered
+
+    with suppress(OSError, ValueError):
+        text = backup.read_text(encoding="utf-8")
+        if unregistered(json.loads(text)) == unregistered(settings):
+            return text
+    return None
+
+
+def _difference(before: str | None, after: str, path: Path) -> list[str]:
+    old, new = (before or "").splitlines(keepends=True), after.splitlines(keepends=True)
+    found = difflib.unified_diff(old, new, str(path), str(path))
+    return [line if line.endswith("\n") else f"{line}\n" for line in found]
+
+
+def _write(path: Path, text: str | None) -> None:
+    """All of it or nothing; None removes the file."""
+    if text is None:
+        path.unlink()
+        return
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(text, encoding="utf-8")
+        if path.exists():
+            new.chmod(path.stat().st_mode & 0o777)
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from error
