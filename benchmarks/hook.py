@@ -37,7 +37,7 @@ def seconds(told: bytes, folder: str, prompts: str = "full") -> float:
 
 
 def mebibytes(told: bytes, folder: str) -> float:
-    """The most that one run holds: as a small process sees it, since a child begins as its parent."""
+    """The most that one run holds, as a small process sees it: a child begins as its parent."""
     program = (
         "import os, sys; pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ); "
         "print(os.wait4(pid, 0)[2].ru_maxrss)"
