@@ -10,6 +10,7 @@ from typing import Any
 from fastmcp import FastMCP
 from starlette.applications import Starlette
 
+from session_buddy_skills.capture.otlp import add_otlp
 from session_buddy_skills.importers.kinds import BY_KIND
 from session_buddy_skills.intakes import taking_in
 from session_buddy_skills.service import Service, open_service
@@ -75,6 +76,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
     for prompt in PROMPTS:
         mcp.add_prompt(prompt)
     add_plain_http(mcp)
+    add_otlp(mcp, lambda: settings or Settings.load())
     _skip_header_schemas(mcp)
     return mcp
 

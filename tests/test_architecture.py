@@ -46,6 +46,7 @@ LEVELS = {
     "storage": 1,
     "intake": 2,
     "background": 1,
+    "http_bodies": 1,
     "capturing": 2,
     "tracking": 2,
     "reports": 2,

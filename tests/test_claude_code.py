@@ -84,6 +84,12 @@ def test_the_plugin_is_valid_and_installs(claude_code: Path, tmp_path: Path) -> 
     assert "plugin:session-buddy-skills:skills: session-buddy-skills  - ✔ Connected" in listed
 
 
+def write_skill(home: Path) -> None:
+    skill = home / "project/.claude/skills/fix-lint/SKILL.md"
+    skill.parent.mkdir(parents=True)
+    skill.write_text("---\nname: fix-lint\ndescription: Fix lint.\n---\nRun the linter.\n")
+
+
 def wait_until_recorded(own: Locations, invocations: int) -> None:
     """Wait for so many that have ended."""
     running = local_server.running(own)
@@ -115,9 +121,7 @@ async def test_what_it_runs_is_recorded(
 ) -> None:
     """Nothing else is installed, and the real program is used."""
     home, own = tmp_path / "home", Locations(tmp_path / "data")
-    skill = home / "project/.claude/skills/fix-lint/SKILL.md"
-    skill.parent.mkdir(parents=True)
-    skill.write_text("---\nname: fix-lint\ndescription: Fix lint.\n---\nRun the linter.\n")
+    write_skill(home)
     install(claude_code, home)
     with messages_api() as model:
         variables = {
@@ -140,6 +144,38 @@ async def test_what_it_runs_is_recorded(
         ("fix-lint", "slash", "/fix-lint tests", "tests", "project"),
     ]
     assert [one.model is not None for one in found] == [True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["http/json", "http/protobuf"])
+async def test_its_telemetry_is_recorded(
+    protocol: str, claude_code: Path, tmp_path: Path, server: ServerProcess
+) -> None:
+    """Without plugin and hooks."""
+    home = tmp_path / "home"
+    write_skill(home)
+    with messages_api() as model:
+        variables = {
+            "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
+            "OTEL_LOGS_EXPORTER": "otlp",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": server.url,
+            "OTEL_LOG_USER_PROMPTS": "1",
+            "OTEL_LOG_TOOL_DETAILS": "1",
+            "ANTHROPIC_BASE_URL": model,
+            "ANTHROPIC_API_KEY": "none",
+        }
+        for prompt in (ASKED, "/fix-lint tests"):
+            claude(claude_code, home, "-p", prompt, "--allowedTools", "Skill", **variables)
+    wait_until_recorded(Locations(server.data_dir), 2)
+    server.stop()
+    settings = Settings.load(data_dir=server.data_dir)
+    async with open_service(settings, recommending=False) as service:
+        found = await all_invocations(service)
+    assert [(one.skill_name, one.called_by, one.user_query, one.outcome) for one in found] == [
+        ("fix-lint", "model", ASKED, "completed"),
+        ("fix-lint", "slash", "/fix-lint tests", "completed"),
+    ]
 
 
 def test_the_plugin_has_the_version_of_the_package() -> None:

@@ -39,6 +39,7 @@ KEPT = (
     "source",
     "reason",
     "is_interrupt",
+    "stop_hook_active",
 )
 """Fields that are kept as they are; texts of the user's, and replies, are looked at one by one."""
 REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync")
@@ -93,7 +94,11 @@ def _kept(told: Fields) -> Fields | None:
     for name in ("prompt", "command_args"):
         if name in told:
             event[name] = told[name]
-    return _private(event)
+    how = os.environ.get("SESSION_BUDDY_SKILLS_PROMPTS") or "full"
+    if how not in PROMPTS:
+        _log(ValueError(f"SESSION_BUDDY_SKILLS_PROMPTS must be one of {', '.join(PROMPTS)}"))
+        how = "none"
+    return private(event, how)
 
 
 def _input(call: Fields) -> Fields:
@@ -108,12 +113,8 @@ def _beginning(reply: Any) -> str:
     return reply[:REPLY_CHARS] if isinstance(reply, str) else ""
 
 
-def _private(event: Fields) -> Fields:
-    """The event with the user's words as they may be kept; it says how that was decided."""
-    how = os.environ.get("SESSION_BUDDY_SKILLS_PROMPTS") or "full"
-    if how not in PROMPTS:
-        _log(ValueError(f"SESSION_BUDDY_SKILLS_PROMPTS must be one of {', '.join(PROMPTS)}"))
-        how = "none"
+def private(event: Fields, how: str) -> Fields:
+    """The event with the user's words as they may be kept (one of `PROMPTS`), which it says."""
     event["prompts"] = how
     if isinstance(prompt := event.get("prompt"), str) and "<task-notification>" in prompt:
         event["prompt"] = _notification(prompt)

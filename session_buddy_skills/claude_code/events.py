@@ -85,7 +85,7 @@ class HookedSession:
         prompt = plain(event.get("prompt")) or ""
         if self._goes_on(line):
             # Typed while the turn was under way; or the command's expansion came first.
-            if str(line["promptId"]) not in self._expanded:
+            if prompt and str(line["promptId"]) not in self._expanded:
                 self.main.prompt = prompt
             return
         self._begin(line)
@@ -103,8 +103,13 @@ class HookedSession:
             self._begin(line)
             self.main.take(line | {"type": "user", "message": {"content": " "}})
         self._expanded.add(prompt_id)
-        arguments = plain(event.get("command_args"))
+        arguments = plain(event.get("command_args")) or self._typed_after(name)
         self.main.expand(line, Command(name, arguments and arguments.strip()))
+
+    def _typed_after(self, name: str) -> str | None:
+        """What follows the command in the request, where the event does not say it apart."""
+        found, _, rest = (self.main.prompt or "").partition(" ")
+        return plain(rest) if found.lstrip("/") == name else None
 
     def _goes_on(self, line: Line) -> bool:
         return self._under_way and line["promptId"] in (None, self._prompt_id)
@@ -123,7 +128,12 @@ class HookedSession:
         key, name = event.get("tool_use_id"), event.get("tool_name")
         called = {"type": "tool_use", "id": key, "name": name, "input": event.get("tool_input")}
         message = {"content": [called], "stop_reason": "tool_use"}
-        self._thread(event).take(line | {"type": "assistant", "message": message})
+        thread = self._thread(event)
+        thread.take(line | {"type": "assistant", "message": message})
+        if (use := thread.calls.get(str(key))) and use.arguments is None and not use.is_agent:
+            # The first to tell of a call may know less of it.
+            given = event.get("tool_input")
+            use.arguments = plain(given.get("args")) if isinstance(given, dict) else None
         if "agent_id" not in event and not self._under_way:
             self._under_way, self._prompt_id = True, line["promptId"]
 
@@ -163,7 +173,7 @@ class HookedSession:
         if key is None:
             return self.main
         if key not in self.threads:
-            prompt = self.main.prompts.get(str(event.get("prompt_id")), self.main.prompt)
+            prompt = self.main.prompts.get(str(event.get("prompt_id"))) or self.main.prompt
             self.threads[key] = Thread(agent_id=key, prompt=prompt)
         return self.threads[key]
 

@@ -12,15 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from session_buddy_skills.errors import InputError, shown
-from session_buddy_skills.limits import BODY_BYTES
+from session_buddy_skills.http_bodies import TooLargeError, body_of
 from session_buddy_skills.mcp_http import REFUSED
 
 # Such clients open a connection a call; one left open costs them a second when it has died.
 HEADERS = {"Connection": "close"}
-
-
-class _TooLargeError(InputError):
-    """The body is too large."""
 
 
 def add_plain_http(mcp: FastMCP[Any]) -> None:
@@ -34,7 +30,7 @@ def add_plain_http(mcp: FastMCP[Any]) -> None:
     async def call_tool(request: Request) -> Response:
         try:
             arguments = await _arguments(request)
-        except _TooLargeError as error:
+        except TooLargeError as error:
             return _failure(413, str(error))
         except InputError as error:
             return _failure(400, str(error))
@@ -56,11 +52,7 @@ async def _answer(mcp: FastMCP[Any], name: str, arguments: dict[str, Any]) -> Re
 
 
 async def _arguments(request: Request) -> dict[str, Any]:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES:
-            raise _TooLargeError(f"the body must have at most {BODY_BYTES} bytes.")
+    body = await body_of(request)
     try:
         arguments = from_json(body or b"{}")
     except ValueError as error:
