@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.figures import Figure
-from session_buddy_skills.locations import PREFIX
+from session_buddy_skills.locations import HOST, PREFIX, Locations
 
 COMMAND = [str(Path(sys.executable).with_name("session-buddy-skills")), "hook"]
 RUNS = 60
@@ -28,12 +29,20 @@ CALL = {
 PROMPT = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt_id": "p"}
 
 
-def seconds(told: bytes, folder: str, prompts: str = "full") -> float:
+def seconds(told: bytes, folder: str, prompts: str = "full", *options: str) -> float:
     """Of one run."""
     variables = {f"{PREFIX}DATA_DIR": folder, f"{PREFIX}PROMPTS": prompts}
     since = time.perf_counter()
-    subprocess.run(COMMAND, input=told, env=variables, check=True)
+    subprocess.run([*COMMAND, *options], input=told, env=variables, check=True)
     return time.perf_counter() - since
+
+
+def while_the_server_hangs(told: bytes) -> float:
+    """Of a run that is to suggest a skill, and waits in vain."""
+    with tempfile.TemporaryDirectory() as folder, socket.create_server((HOST, 0)) as listener:
+        said = {"url": f"http://{HOST}:{listener.getsockname()[1]}", "pid": 1, "version": "1"}
+        Locations(Path(folder)).server_file.write_text(json.dumps(said), encoding="utf-8")
+        return median(seconds(told, folder, "full", "--suggest") for _ in range(RUNS // 3))
 
 
 def mebibytes(told: bytes, folder: str) -> float:
@@ -73,6 +82,7 @@ def measure() -> list[Figure]:
         Figure("a prompt of 10 MB", long * 1e3, "ms", "<= 200"),
         Figure("what is no event, no folder", max(faults) * 1e3, "ms", "<= 200"),
         Figure("a prompt, redacted", redacted * 1e3, "ms"),
+        Figure("to suggest, from a server that hangs", while_the_server_hangs(asked) * 1e3, "ms"),
         Figure("50 at once: each of them, all done", max(together) * 1e3, "ms"),
         Figure("50 at once: the median of them", median(together) * 1e3, "ms"),
     ]

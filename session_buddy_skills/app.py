@@ -11,6 +11,7 @@ from fastmcp import FastMCP
 from starlette.applications import Starlette
 
 from session_buddy_skills.capture.otlp import add_otlp
+from session_buddy_skills.capture.suggesting import add_suggesting
 from session_buddy_skills.importers.kinds import BY_KIND
 from session_buddy_skills.intakes import taking_in
 from session_buddy_skills.service import Service, open_service
@@ -49,6 +50,8 @@ TOOLS = (
 def build_app(settings: Settings | None = None, service: Service | None = None) -> FastMCP[Any]:
     """The MCP server on `service`, or on one that it opens itself from the settings."""
 
+    held: list[Service] = [] if service is None else [service]
+
     @asynccontextmanager
     async def lifespan(_server: FastMCP[Any]) -> AsyncIterator[dict[str, Service]]:
         if service is not None:
@@ -59,6 +62,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
             open_service(chosen) as opened,
             taking_in(opened, chosen.locations),
         ):
+            held[:] = [opened]
             yield {"service": opened}
 
     mcp: FastMCP[Any] = FastMCP(
@@ -77,6 +81,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
         mcp.add_prompt(prompt)
     add_plain_http(mcp)
     add_otlp(mcp, lambda: settings or Settings.load())
+    add_suggesting(mcp, lambda: held[0], lambda: settings or Settings.load())
     _skip_header_schemas(mcp)
     return mcp
 

@@ -117,6 +117,26 @@ def test_the_setting_of_prompts_stays_until_it_is_taken_out(settings: Path, tmp_
     assert settings.read_text(encoding="utf-8") == THEIRS
 
 
+def test_suggestions_are_asked_for_alone(settings: Path, tmp_path: Path) -> None:
+    def hook() -> dict[str, Any]:
+        [entry] = json.loads(settings.read_text())["hooks"]["UserPromptSubmit"]
+        [found] = entry["hooks"]
+        return dict(found)
+
+    setup(tmp_path)
+    assert "suggest" not in hook()["command"]
+    setup(tmp_path, "--suggest")
+    assert hook()["command"].endswith("hook --suggest || true")
+    assert "async" not in hook()  # What it says is heard only while Claude Code waits.
+    setup(tmp_path)
+    assert hook()["command"].endswith("hook --suggest || true")
+    setup(tmp_path, "--no-suggest")
+    assert hook()["async"] is True
+    setup(tmp_path, "--suggest")
+    setup(tmp_path, "--undo")
+    assert settings.read_text(encoding="utf-8") == THEIRS
+
+
 def test_a_link_stays_one(settings: Path, tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles.json"
     settings.rename(kept)

@@ -24,6 +24,7 @@ from session_buddy_skills.advising.fitting import embedded_and_ranked, gated, ra
 from session_buddy_skills.advising.knowledge import TEXT_CHARS, Knowledge
 from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.steps import Steps, known_steps
+from session_buddy_skills.advising.suggesting import Suggestion, suggested
 from session_buddy_skills.advising.threads import in_thread
 from session_buddy_skills.advising.upkeep import Upkeep
 from session_buddy_skills.errors import EmbedderError, StorageError
@@ -105,6 +106,13 @@ class Recommender:
         )
         self.upkeep.log.note(answer, request, text, context.user)
         return answer
+
+    async def suggest(self, text: str) -> Suggestion | None:
+        """The skill that is worth naming unasked for a request, if any is; this leaves no trace."""
+        await self.upkeep.until_loaded()
+        knowledge = self.upkeep.knowledge
+        fit, pairs = await self._fit(text[:QUERY_CHARS], knowledge, self.upkeep.model, ())
+        return suggested(knowledge, fit, pairs, knowledge.gone)
 
     async def similar(self, request: SimilarRequest) -> SimilarSkills:
         """The skills that are like one."""

@@ -14,8 +14,10 @@ from anyio import to_thread
 
 from session_buddy_skills import spool
 from session_buddy_skills.capture.sessions import LiveSession
+from session_buddy_skills.capture.suggesting import record_outcome
 from session_buddy_skills.claude_code.events import Event
-from session_buddy_skills.errors import StorageError
+from session_buddy_skills.claude_code.suggestions import SUGGESTION, Suggested
+from session_buddy_skills.errors import InputError, StorageError
 from session_buddy_skills.service import Service
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class EventIntake:
         self._journals = folder / "sessions"
         self._sessions: dict[str, LiveSession] = {}
         self._told: set[str] = set()
+        self._recorded: set[Suggested] = set()
         self._last = time.monotonic()
 
     @property
@@ -107,10 +110,22 @@ class EventIntake:
         names = await self._service.capture.full_names()
         told = await to_thread.run_sync(session.account, names)
         try:
-            return await self._service.capture.keep(told)
+            changed = await self._service.capture.keep(told)
+            for found in session.suggested:
+                if found not in self._recorded:
+                    self._recorded.add(found)
+                    await self._record_suggested(session.session_id, found)
         except StorageError:
             session.again()
             raise
+        return changed
+
+    async def _record_suggested(self, session_id: str, found: Suggested) -> None:
+        try:
+            await record_outcome(self._service, session_id, found)
+        except InputError as error:
+            # The test was stopped; or what is known of a turn has changed since it was over.
+            logger.info("what came of a suggestion is not recorded: %s", error)
 
     def _remembered(self) -> list[str]:
         """The sessions that may go on; events of long ago are forgotten."""
@@ -133,6 +148,10 @@ class EventIntake:
 
 def _wrong_with(event: Event) -> str | None:
     """What makes it no event, if anything does."""
+    if event.get("hook_event_name") == SUGGESTION and not (
+        isinstance(event.get("skill_name"), str) and isinstance(event.get("prompt_id"), str)
+    ):
+        return "it suggests nothing"
     if not isinstance(event.get("session_id"), str) or not event["session_id"]:
         return "it has no session_id"
     try:

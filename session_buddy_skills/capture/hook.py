@@ -1,7 +1,8 @@
 """`session-buddy-skills hook`: puts one event of Claude Code into the spool, and is gone.
 
 Claude Code waits for it, so it loads next to nothing: no typing, no pathlib, and the package's own
-modules only where it must. Whatever happens it says nothing on stdout and exits with 0.
+modules only where it must. Whatever happens it says nothing on stdout and exits with 0; but for
+`--suggest`, which may name a skill to the model.
 """
 
 from __future__ import annotations
@@ -45,8 +46,12 @@ KEPT = (
 REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync")
 
 
-def main() -> None:
-    """Spool what stdin tells."""
+SUGGEST_SECONDS = 0.15
+"""What a suggestion may take of the user's time."""
+
+
+def main(suggest: bool = False) -> None:
+    """Spool what stdin tells; of a request, say which skill fits if the record is sure of it."""
     at = time.time_ns()
     try:
         import json
@@ -57,6 +62,8 @@ def main() -> None:
         event = _kept(told)
         if event is not None:
             _spool(f"{json.dumps(event | {'at': _stamp(at)})}\n", at)
+        if suggest and told.get("hook_event_name") == "UserPromptSubmit":
+            _suggest(told)
     except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
         _log(error)
 
@@ -164,6 +171,43 @@ def _spool(line: str, at: int) -> None:
         raise
     finally:
         os.close(file)
+
+
+def _suggest(told: Fields) -> None:
+    """Ask the local server, if there is one and it answers in time."""
+    import json
+    import socket
+
+    until = time.monotonic() + SUGGEST_SECONDS
+    prompt = told.get("prompt")
+    if not isinstance(prompt, str) or prompt.lstrip()[:1] in ("/", "<"):
+        return
+    try:
+        with open(_beside("server.json"), encoding="utf-8") as file:
+            server = json.load(file)
+        host, _, port = server["url"].removeprefix("http://").rpartition(":")
+        asked = {name: told.get(name) for name in ("session_id", "prompt_id")}
+        body = json.dumps(asked | {"prompt": prompt[:CHARS]}).encode()
+        head = f"POST /suggest HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        if server.get("token"):
+            head += f"Authorization: Bearer {server['token']}\r\n"
+        answer = b""
+        address = host.strip("[]"), int(port)
+        with socket.create_connection(address, SUGGEST_SECONDS) as connection:
+            connection.sendall(f"{head}\r\n".encode() + body)
+            while True:
+                connection.settimeout(max(until - time.monotonic(), 0.001))
+                if not (part := connection.recv(65_536)):
+                    break
+                answer += part
+        status, _, rest = answer.partition(b"\r\n")
+        line = json.loads(rest.partition(b"\r\n\r\n")[2])["line"] if b" 200 " in status else None
+    except (OSError, ValueError, KeyError):
+        return  # There is no server, or it has no time: nothing is suggested.
+    if line:
+        context = {"hookEventName": "UserPromptSubmit", "additionalContext": line}
+        sys.stdout.write(json.dumps({"hookSpecificOutput": context}))
 
 
 def _beside(what: str) -> str:

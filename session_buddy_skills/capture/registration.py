@@ -30,29 +30,38 @@ AT_THE_END = ("Stop", "StopFailure", "SessionEnd")
 """Events after which the program may be gone, and what it does not wait for with it."""
 
 
-def hooks(program: str | None = None) -> Json:
-    """All of them, run by that program, or by whatever bears the name."""
-    # Whatever is wrong, such as a program that was removed, is not Claude Code's.
-    command = f"{HOOK if program is None else f'{shlex.quote(program)} hook'} || true"
+def hooks(program: str | None = None, *, suggest: bool = False) -> Json:
+    """All of them, run by that program, or by whatever bears the name.
+
+    To `suggest`, Claude Code has to wait for the one that hears requests.
+    """
+    command = HOOK if program is None else f"{shlex.quote(program)} hook"
     told: Json = {}
     for event in (*BESIDE, *AT_THE_END):
-        one: Json = {"type": "command", "command": command, "timeout": SECONDS}
-        if event in BESIDE:
+        waits = suggest and event == "UserPromptSubmit"
+        # Whatever is wrong, such as a program that was removed, is not Claude Code's.
+        whole = f"{command}{' --suggest' if waits else ''} || true"
+        one: Json = {"type": "command", "command": whole, "timeout": SECONDS}
+        if event in BESIDE and not waits:
             one["async"] = True
         entry: Json = {"matcher": "|".join(CALLS)} if event in OF_CALLS else {}
         told[event] = [entry | {"hooks": [one]}]
     return told
 
 
-def registered(settings: Json, program: str | None, prompts: str | None) -> Json:
-    """Settings with the hooks, and all else as it was.
+def registered(
+    settings: Json, program: str | None, prompts: str | None, suggest: bool | None = None
+) -> Json:
+    """Settings with the hooks, and all else as it was; what is None stays so too.
 
     Raises:
         InputError: a part that they belong into is not what it must be.
     """
     changed = unregistered(settings)
     sections = _section(changed, "hooks")
-    for event, entries in hooks(program).items():
+    if suggest is None:
+        suggest = "hook --suggest" in json.dumps(settings.get("hooks"))
+    for event, entries in hooks(program, suggest=suggest).items():
         sections[event] = sections.get(event, []) + entries
     if prompts is not None:
         _section(changed, "env")[PROMPTS_VARIABLE] = prompts
@@ -104,7 +113,7 @@ def _is_ours(hook: Any) -> bool:
     command = hook.get("command") if isinstance(hook, dict) else None
     if not isinstance(command, str):
         return False
-    words = command.replace("'", "").removesuffix(" || true")
+    words = command.replace("'", "").removesuffix(" || true").removesuffix(" --suggest")
     return words == HOOK or words.endswith(f"/{HOOK}")
 
 

@@ -19,6 +19,7 @@ from session_buddy_skills.claude_code.events import Event, HookedSession, in_ord
 from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import id_of, invocation_of, project_of
 from session_buddy_skills.claude_code.merging import merged
+from session_buddy_skills.claude_code.suggestions import Suggested, outcomes_of
 from session_buddy_skills.claude_code.transcript import Transcript
 from session_buddy_skills.claude_code.uses import Use
 from session_buddy_skills.errors import InputError
@@ -50,6 +51,8 @@ class LiveSession:
         self.journal = folder / f"{_file_name(session_id)}.jsonl"
         self.heard_at = datetime.min.replace(tzinfo=UTC)
         """When the newest event was."""
+        self.suggested: list[Suggested] = []
+        """What came of suggestions, as far as it is known."""
         self._events: list[Event] = spool.objects(self.journal).records
         self._changed = True
         self._looks = [0.0]
@@ -104,7 +107,9 @@ class LiveSession:
         prompts = str(self._events[-1].get("prompts")) if self._events else "full"
         told: Told = []
         noted: Counter[str] = Counter()
-        for use, former in merged(hooked.uses(), read.uses if read else []):
+        known = merged(hooked.uses(), read.uses if read else [])
+        self.suggested = outcomes_of(self._events, [use for use, _ in known])
+        for use, former in known:
             _keep_private(use, prompts)
             try:
                 one = invocation_of(

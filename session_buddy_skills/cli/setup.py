@@ -36,9 +36,16 @@ def setup() -> None:
     type=click.Choice(["full", "redacted", "none"]),
     help="What is kept of requests and arguments.  [default: as it is, or full]",
 )
+@click.option(
+    "--suggest/--no-suggest",
+    default=None,
+    help="Name a skill that nearly always worked for such requests.  [default: as it is, or not]",
+)
 @click.option("--dry-run", is_flag=True, help="Show the change, and write nothing.")
 @click.option("--undo", is_flag=True, help="Take it out again, and leave all else.")
-def claude_code(of_user: bool, prompts: str | None, dry_run: bool, undo: bool) -> None:
+def claude_code(
+    of_user: bool, prompts: str | None, suggest: bool | None, dry_run: bool, undo: bool
+) -> None:
     """Have Claude Code tell of every skill and subagent that it runs.
 
     For those who do not use its plugins. Puts hooks into its settings.json, next to what is there,
@@ -51,8 +58,8 @@ def claude_code(of_user: bool, prompts: str | None, dry_run: bool, undo: bool) -
     )
     from session_buddy_skills.settings import claude_folder
 
-    if undo and prompts is not None:
-        raise click.UsageError("--undo and --prompts do not go together.")
+    if undo and (prompts is not None or suggest is not None):
+        raise click.UsageError("--undo goes together with --user, --project and --dry-run alone.")
     folder = claude_folder(Path.home()) if of_user else Path(".claude")
     path = (folder / "settings.json").resolve()
     before, settings = _read(path)
@@ -60,7 +67,7 @@ def claude_code(of_user: bool, prompts: str | None, dry_run: bool, undo: bool) -
         changed = (
             unregistered(settings)
             if undo
-            else registered(settings, _program() if of_user else None, prompts)
+            else registered(settings, _program() if of_user else None, prompts, suggest)
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -25,10 +25,19 @@ COMMAND = [str(Path(sys.executable).parent / "session-buddy-skills"), "hook"]
 
 def run_hook(told: object, **variables: object) -> subprocess.CompletedProcess[bytes]:
     """Run it as Claude Code does; `told` is what it reads, an event unless it is bytes."""
+    done = run_command_of(COMMAND, told, **variables)
+    assert done.stdout == b""
+    return done
+
+
+def run_command_of(
+    command: list[str], told: object, **variables: object
+) -> subprocess.CompletedProcess[bytes]:
+    """Likewise, of another command that may say something."""
     given = told if isinstance(told, bytes) else json.dumps(told).encode()
     named = {name: str(value) for name, value in variables.items()}
-    done = subprocess.run(COMMAND, input=given, capture_output=True, env=named, timeout=30)
-    assert (done.returncode, done.stdout) == (0, b"")
+    done = subprocess.run(command, input=given, capture_output=True, env=named, timeout=30)
+    assert done.returncode == 0
     return done
 
 
