@@ -83,7 +83,10 @@ async def _line(service: Service, settings: Settings, asked: SuggestRequest) -> 
     tests = service.analyses.ab_tests
     await tests.create(TEST)
     user = checked(AssignRequest, test_name=TEST.test_name, user_id=asked.session_id)
-    group = (await tests.assign(user)).test_group
+    try:
+        group = (await tests.assign(user)).test_group
+    except InputError:  # The test was stopped: what was found out holds for all.
+        return found.line
     event = {
         "hook_event_name": SUGGESTION,
         "at": datetime.now(UTC).isoformat(),

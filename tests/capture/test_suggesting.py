@@ -132,6 +132,15 @@ def test_what_came_of_it_is_measured(knowing: ServerProcess) -> None:
     assert spooled(folder.data_dir) == []
 
 
+@pytest.mark.slow
+def test_once_it_was_measured_all_are_told(knowing: ServerProcess) -> None:
+    suggested(knowing.data_dir, NEW, session_in("control", "n"))
+    client = McpHttp(knowing.url)
+    client.call_tool("stop_ab_test", {"test_name": TEST.test_name}, 5)
+    client.close()
+    assert suggested(knowing.data_dir, NEW, session_in("control", "later")) is not None
+
+
 def test_without_a_server_nothing_is_said(tmp_path: Path) -> None:
     assert suggested(tmp_path, NEW, "s") is None
     assert len(spooled(tmp_path)) == 1
