@@ -18,10 +18,10 @@ OPTIONS = ("--database", "--data-dir")
 
 def main() -> None:
     """Run the shim, the hook, or one of the commands."""
-    if sys.argv[1:] in (["hook"], ["hook", "--suggest"]):
+    if sys.argv[1:2] == ["hook"] and "--help" not in sys.argv:
         from session_buddy_skills.capture.hook import main as run_hook
 
-        return run_hook(suggest=len(sys.argv) > 2)
+        return run_hook(sys.argv[2:])
     own = of_shim(sys.argv[1:])
     if own is None:
         from session_buddy_skills.cli import main as run_command

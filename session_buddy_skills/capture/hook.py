@@ -41,6 +41,7 @@ KEPT = (
     "reason",
     "is_interrupt",
     "stop_hook_active",
+    "sequence",
 )
 """Fields that are kept as they are; texts of the user's, and replies, are looked at one by one."""
 REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync")
@@ -50,26 +51,53 @@ SUGGEST_SECONDS = 0.15
 """What a suggestion may take of the user's time."""
 
 
-def main(suggest: bool = False) -> None:
-    """Spool what stdin tells; of a request, say which skill fits if the record is sure of it."""
+PROGRAMS = ("gemini-cli", "copilot-cli", "codex-cli", "cursor")
+"""What `--from` takes: the other programs, each with an adapter of that name."""
+
+
+def main(options: list[str]) -> None:
+    """Spool what stdin tells, of Claude Code or of the program that options name.
+
+    With `--suggest`, say of a request which skill fits, if the record is sure of it.
+    """
     at = time.time_ns()
     try:
         import json
 
+        program, kind = _named("--from", options), _named("--event", options)
         told = json.loads(sys.stdin.buffer.read(MOST_BYTES))
-        if not isinstance(told, dict) or not isinstance(told.get("session_id"), str):
+        if not isinstance(told, dict):
             raise ValueError("it is no event of a session")
-        event = _kept(told)
-        if event is not None:
-            _spool(f"{json.dumps(event | {'at': _stamp(at)})}\n", at)
-        if suggest and told.get("hook_event_name") == "UserPromptSubmit":
+        kept = [_kept(one) for one in (_adapted(told, program, kind) if program else [told])]
+        if events := [one | {"at": _stamp(at)} for one in kept if one is not None]:
+            if program:
+                events = [one | {"program": program} for one in events]
+            _spool("".join(f"{json.dumps(one)}\n" for one in events), at)
+        if "--suggest" in options and told.get("hook_event_name") == "UserPromptSubmit":
             _suggest(told)
     except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
         _log(error)
 
 
+def _named(option: str, options: list[str]) -> str | None:
+    return options[options.index(option) + 1] if option in options else None
+
+
+def _adapted(told: Fields, program: str, kind: str | None) -> list[Fields]:
+    """What another program told, in the form of Claude Code's events."""
+    if program not in PROGRAMS:
+        raise ValueError(f"--from must be one of {', '.join(PROGRAMS)}, not {program}")
+    from importlib import import_module
+
+    name = f"session_buddy_skills.capture.adapters.{program.replace('-', '_')}"
+    events: list[Fields] = import_module(name).events_of(told, kind)
+    return events
+
+
 def _kept(told: Fields) -> Fields | None:
     """What of an event tells of skills, or None where nothing does."""
+    if not isinstance(told.get("session_id"), str):
+        raise ValueError("it is no event of a session")
     kind = told.get("hook_event_name")
     event = {name: told[name] for name in KEPT if name in told}
     if kind in ("PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure"):

@@ -15,9 +15,9 @@ from pathlib import Path
 from uuid import UUID
 
 from session_buddy_skills import spool
-from session_buddy_skills.claude_code.events import Event, HookedSession, in_order
+from session_buddy_skills.claude_code.events import Event, HookedSession, in_order, paired
 from session_buddy_skills.claude_code.files import sessions_in
-from session_buddy_skills.claude_code.invocations import id_of, invocation_of, project_of
+from session_buddy_skills.claude_code.invocations import SOURCE, id_of, invocation_of, project_of
 from session_buddy_skills.claude_code.merging import merged
 from session_buddy_skills.claude_code.suggestions import Suggested, outcomes_of
 from session_buddy_skills.claude_code.transcript import Transcript
@@ -99,12 +99,13 @@ class LiveSession:
     def account(self, full_names: Mapping[str, str]) -> Told:
         """All that is known of its uses, each with the id it had before if that was another."""
         hooked = HookedSession()
-        for event in in_order(self._events):
+        for event in paired(in_order(self._events)):
             hooked.take(event)
         self._gone = datetime.now(UTC) - self.heard_at > GONE_AFTER
         hooked.ended = hooked.ended or self._gone
         read = self._transcript(hooked.transcript)
-        prompts = str(self._events[-1].get("prompts")) if self._events else "full"
+        newest = self._events[-1] if self._events else {}
+        prompts = str(newest.get("prompts"))
         told: Told = []
         noted: Counter[str] = Counter()
         known = merged(hooked.uses(), read.uses if read else [])
@@ -118,6 +119,7 @@ class LiveSession:
                     project=project_of(hooked.folder or ""),
                     full_names=full_names,
                     noted=noted,
+                    source=str(newest.get("program") or SOURCE),
                 )
             except InputError as error:
                 logger.error("a call of %s is not recorded: %s", self.session_id, error)

@@ -7,6 +7,7 @@ and more than once; some never come.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ CALLS = (SKILL_TOOL, *AGENT_TOOLS)
 """Tools whose calls are uses of skills or subagents."""
 AGAIN_SECONDS = 5
 """What says the same within so long is the same event, sent twice."""
+_OF_CALLS = ("PreToolUse", "PostToolUse", "PostToolUseFailure")
 _BEGINNINGS = ("startup", "resume", "fork", "clear")
 """Sources of a SessionStart before which nothing of the session can be under way."""
 
@@ -35,6 +37,27 @@ def in_order(events: Iterable[Event]) -> Iterator[Event]:
         said = json.dumps({**event, "at": None}, sort_keys=True)
         if said not in last or at - last[said] > timedelta(seconds=AGAIN_SECONDS):
             last[said] = at
+            yield event
+
+
+def paired(events: Iterable[Event]) -> Iterator[Event]:
+    """The events in their order, with an id for each call that has none, as in other programs.
+
+    What ends a call ends the first that began with the same input.
+    """
+    open_calls: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        kind = event.get("hook_event_name")
+        if event.get("program") and kind in _OF_CALLS and not event.get("tool_use_id"):
+            called = [event.get(name) for name in ("agent_id", "tool_name", "tool_input")]
+            waiting = open_calls[json.dumps(called, sort_keys=True)]
+            key = f"{event.get('session_id')}/{event['at']}"
+            if kind == "PreToolUse":
+                waiting.append(key)
+            elif waiting:
+                key = waiting.pop(0)
+            yield event | {"tool_use_id": key}
+        else:
             yield event
 
 
@@ -112,16 +135,23 @@ class HookedSession:
         return plain(rest) if found.lstrip("/") == name else None
 
     def _goes_on(self, line: Line) -> bool:
+        """Whether it belongs to the turn that is under way, of which not all need be known yet."""
+        if self._under_way and self._prompt_id is None:
+            self._prompt_id = line["promptId"]
         return self._under_way and line["promptId"] in (None, self._prompt_id)
 
     def _begin(self, line: Line) -> None:
         """A turn begins. One that is still under way was interrupted: what is typed into it bears
         its own id.
         """
+        self._interrupt({}, self._last)
+        self._under_way, self._prompt_id, self.ended = True, line["promptId"], False
+
+    def _interrupt(self, _event: Event, line: Line) -> None:
         if self._under_way:
             told = {"type": "user", "message": {"content": "[Request interrupted by user]"}}
-            self.main.take(self._last | told)
-        self._under_way, self._prompt_id, self.ended = True, line["promptId"], False
+            self.main.take(line | told)
+        self._under_way = False
 
     def _call(self, event: Event, line: Line) -> None:
         """A call, which more than one event tells of."""
@@ -234,6 +264,7 @@ _HANDLERS = {
     "SubagentStop": HookedSession._stop,
     "Stop": HookedSession._stop,
     "StopFailure": HookedSession._stop_failure,
+    "Interrupt": HookedSession._interrupt,
     "SessionStart": HookedSession._session_start,
     "SessionEnd": HookedSession._session_end,
 }

@@ -51,6 +51,7 @@ def invocation_of(
     project: str | None,
     full_names: Mapping[str, str],
     noted: Counter[str],
+    source: str = SOURCE,
 ) -> ImportedInvocation:
     """The invocation that a use is; what is worth telling of it is counted in `noted`.
 
@@ -68,7 +69,7 @@ def invocation_of(
     full = full_names.get(use.skill_name)
     return checked(
         ImportedInvocation,
-        invocation_id=id_of(use.key),
+        invocation_id=id_of(use.key, source),
         session_id=_clean(use.session_id) or session_id,
         skill_name=_clean(full if full and use.may_be(full) else use.skill_name),
         invoked_at=use.started_at,
@@ -85,13 +86,13 @@ def invocation_of(
         output_tokens=spent.output or None,
         end_inferred=use.end_inferred,
         project=_clean(project),
-        source=SOURCE,
+        source=source,
     )
 
 
-def id_of(key: str) -> UUID:
+def id_of(key: str, source: str = SOURCE) -> UUID:
     """The id of the use with that key, wherever it is told of."""
-    return uuid5(NAMESPACE, json.dumps([SOURCE, key]))
+    return uuid5(NAMESPACE, json.dumps([source, key]))
 
 
 def project_of(folder: str) -> str | None:

@@ -99,6 +99,18 @@ def serve(options: dict[str, object], /, host: str | None, port: int | None, **h
     _serve_with("serve_http", options | {"host": host, "port": port}, **how)
 
 
+@cli.command()
+@click.option("--suggest", is_flag=True, help="Name a skill that fits a request beyond doubt.")
+@click.option("--from", help="Another program than Claude Code: gemini-cli, copilot-cli, …")
+@click.option("--event", help="Which event it is, where that program does not say so.")
+def hook(**_options: object) -> None:
+    """Keep an event of Claude Code, whose hooks run this; see `setup`.
+
+    Where it is kept the environment alone says.
+    """
+    raise click.UsageError("hook takes no options before it; set SESSION_BUDDY_SKILLS_DATA_DIR.")
+
+
 cli.add_command(db)
 for of_server in LOCAL_SERVER:
     cli.add_command(of_server)

@@ -104,8 +104,11 @@ async def test_each_event_in_its_turn_and_a_server_each(
     assert await recorded(service) == expected(scene)
 
 
+BEGAN = datetime.now(UTC) - timedelta(minutes=5)
+
+
 def at(seconds: float) -> str:
-    return (datetime.now(UTC) - timedelta(minutes=5) + timedelta(seconds=seconds)).isoformat()
+    return (BEGAN + timedelta(seconds=seconds)).isoformat()
 
 
 def event(kind: str, seconds: float, **fields: Any) -> Event:
@@ -209,7 +212,7 @@ async def test_a_program_of_which_nothing_is_heard_has_ended(
     intake = EventIntake(service, folder)
     put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
     await intake.take_in()
-    monkeypatch.setattr(sessions, "GONE_AFTER", timedelta(minutes=1))
+    monkeypatch.setattr(sessions, "GONE_AFTER", timedelta(seconds=1))
     assert await intake.take_in() == 1
     [one] = await all_invocations(service)
     assert one.outcome is Outcome.UNKNOWN

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from session_buddy_skills.claude_code.events import Event, HookedSession, in_order
+from session_buddy_skills.claude_code.events import Event, HookedSession, in_order, paired
 from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import invocation_of
 from session_buddy_skills.claude_code.merging import merged
@@ -100,7 +100,7 @@ def hooked(events: Iterable[Event]) -> dict[str, list[Use]]:
     found = {}
     for session, some in sessions.items():
         account = HookedSession()
-        for event in in_order(some):
+        for event in paired(in_order(some)):
             account.take(event)
         account.ended = True
         found[session] = account.uses()
