@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import anyio
@@ -22,13 +24,17 @@ SECONDS_BETWEEN = 1.0
 """How often the folder is looked at."""
 
 
-class SpoolIntake:
-    """Takes in the files of a spool, oldest first; what cannot be stored is set aside, alone."""
+class FolderIntake(ABC):
+    """Takes in the files of a folder, oldest first; what cannot be taken in holds up no other."""
+
+    what: str
+    """What is told of in the log."""
 
     def __init__(self, service: Service, folder: Path) -> None:
         self._service = service
         self._folder = folder
         self._told: set[str] = set()
+        self._reasons: set[str] = set()
 
     async def run(self) -> None:
         """Take in what is there and what comes, until cancelled."""
@@ -42,26 +48,45 @@ class SpoolIntake:
         A file that cannot be taken in stays where it is, is tried again, and holds up no other. The
         reason is logged, once.
         """
-        taken, reasons = 0, set[str]()
-        try:
-            paths = await to_thread.run_sync(spool.waiting, self._folder)
-        except OSError as error:
-            paths = []
-            reasons.add(self._tell(self._folder, error))
-        for path in paths:
-            try:
-                taken += await self._take_in_one(path)
-            except Exception as error:  # noqa: BLE001 - a fault of ours is told with its traceback
-                reasons.add(self._tell(path, error))
-        self._told = reasons
+        self._reasons, taken = set(), 0
+        with self._telling(str(self._folder)):
+            for path in await to_thread.run_sync(spool.waiting, self._folder):
+                with self._telling(str(path)):
+                    taken += await self._take_in_one(path)
+        taken += await self._after()
+        self._told = self._reasons
         return taken
 
-    def _tell(self, path: Path, error: Exception) -> str:
-        reason = f"{path} is not taken in: {error}"
-        if reason not in self._told:
-            ours = not isinstance(error, OSError | StorageError)
-            logger.error("the spool %s", reason, exc_info=ours)
-        return reason
+    @abstractmethod
+    async def _take_in_one(self, path: Path) -> int:
+        """Take in a file, and remove it; how many invocations that was."""
+
+    async def _after(self) -> int:
+        """What is to be done when all files are taken in; likewise."""
+        return 0
+
+    @contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Tell of an error, once, and go on."""
+        try:
+            yield
+        except Exception as error:
+            reason = f"{what} is not taken in: {error}"
+            self._reasons.add(reason)
+            if reason not in self._told:
+                ours = not isinstance(error, OSError | StorageError)
+                logger.error("%s %s", self.what, reason, exc_info=ours)
+
+    async def _set_aside(self, path: Path, lines: Sequence[tuple[bytes, str]]) -> None:
+        if lines:
+            logger.error("%d lines of %s are set aside", len(lines), path)
+            await to_thread.run_sync(spool.reject, self._folder, lines)
+
+
+class SpoolIntake(FolderIntake):
+    """Takes in a spool; what cannot be stored is set aside, alone."""
+
+    what = "the spool"
 
     async def _take_in_one(self, path: Path) -> int:
         found = await to_thread.run_sync(spool.read, path)
@@ -78,9 +103,7 @@ class SpoolIntake:
             refused = await self._store(some)
             rejected += refused
             taken += len(some) - len(refused)
-        if rejected:
-            logger.error("%d lines of %s are set aside", len(rejected), path)
-            await to_thread.run_sync(spool.reject, self._folder, rejected)
+        await self._set_aside(path, rejected)
         await to_thread.run_sync(spool.remove, path)
         return taken
 

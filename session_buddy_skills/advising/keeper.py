@@ -47,6 +47,8 @@ class Keeper:
         self._mark: Row = {}
         self._next_read = 0.0
         self._pending: OrderedDict[UUID, Request] = OrderedDict()
+        self.is_stale = False
+        """Whether something was taken in that turned out otherwise, so that all is to be read."""
         self._fitted_version = -1
         self._next_fit = 0.0
 
@@ -97,7 +99,7 @@ class Keeper:
         finally:
             if not read:
                 self._events[:0] = before
-        self.knowledge, self._mark = knowledge, mark
+        self.knowledge, self._mark, self.is_stale = knowledge, mark, False
         self._fitted_version = knowledge.version
         self._next_fit = 0.0
         self._next_read = time.monotonic() + PAUSES_PER_READ * (time.monotonic() - start)
@@ -182,16 +184,21 @@ class Keeper:
 
     def _apply(self, events: Sequence[Written], found: dict[UUID, Request]) -> None:
         for event in events:
-            one = event.invocation
+            one, was = event.invocation, event.was
             pending = one.outcome is Outcome.PENDING
+            was_pending = was.outcome is Outcome.PENDING if was else not event.new
             self._mark["total"] += event.new
-            self._mark["pending"] += pending - (not event.new)
+            self._mark["pending"] += pending - was_pending
             if event.new:
                 request = _request(one.user_query) if one.user_query else None
             else:
-                request = self._pending.pop(one.invocation_id, None)
-                request = request or found.get(one.invocation_id)
-            if pending:
+                before = one.invocation_id if was is None else was.invocation_id
+                request = self._pending.pop(before, None) or found.get(one.invocation_id)
+            if was is not None and any(_counts(was)):
+                # It was counted. How often it was better known since is nothing to count.
+                differs = (was.skill_name, _counts(was)) != (one.skill_name, _counts(one))
+                self.is_stale = self.is_stale or differs
+            elif pending:
                 self.knowledge.name_alone(one.skill_name)
                 if request:
                     self._remember(one.invocation_id, request)
@@ -208,7 +215,7 @@ class Keeper:
         skill = knowledge.name_alone(one.skill_name)
         if one.duration_seconds is not None:
             knowledge.uses.durations[skill].append(one.duration_seconds)
-        counts = (int(one.outcome is Outcome.COMPLETED), int(one.outcome in FAILED))
+        counts = _counts(one)
         if not any(counts):
             return
         knowledge.uses.count(skill, *counts, one.workflow_phase, one.project, one.user)
@@ -220,6 +227,11 @@ class Keeper:
                 other = knowledge.uses.numbers.get(name)
                 if other is not None and other != skill:
                     knowledge.uses.pass_over(number, other)
+
+
+def _counts(one: Invocation) -> tuple[int, int]:
+    """Whether it completed, and whether it did not."""
+    return int(one.outcome is Outcome.COMPLETED), int(one.outcome in FAILED)
 
 
 def _request(text: str) -> Request:

@@ -138,6 +138,8 @@ class Upkeep:
         while not self._closing:
             try:
                 did = await self._keep_in_step()
+                if self.keeper.is_stale and not did:
+                    await self._read_everything()
                 if self._store.database.engine == "postgresql" and time.monotonic() > next_poll:
                     next_poll = time.monotonic() + POLL_SECONDS
                     if await self.keeper.others_wrote():

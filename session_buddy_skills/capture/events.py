@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-import logging
 import time
 from collections import defaultdict
-from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 import anyio
 from anyio import to_thread
 
 from session_buddy_skills import spool
-from session_buddy_skills.capture.sessions import LiveSession
+from session_buddy_skills.capture.sessions import LiveSession, wrong_with
 from session_buddy_skills.capture.suggesting import record_outcome
 from session_buddy_skills.claude_code.events import Event
-from session_buddy_skills.claude_code.suggestions import SUGGESTION, Suggested
+from session_buddy_skills.claude_code.suggestions import Suggested
 from session_buddy_skills.errors import InputError, StorageError
 from session_buddy_skills.service import Service
+from session_buddy_skills.spooling import SECONDS_BETWEEN, FolderIntake, logger
 
-logger = logging.getLogger(__name__)
-SECONDS_BETWEEN = 1.0
-"""How often the folder is looked at."""
-REMEMBERED_SECONDS = 48 * 3_600
-"""Sessions of which something was heard so lately are gone on with after a start."""
 KEPT_SECONDS = 30 * 86_400
 """How long the events of a session are kept after the newest: it may be resumed."""
+CLEANED_SECONDS = 86_400
+"""How often those of long ago are forgotten."""
 
 
-class EventIntake:
+class EventIntake(FolderIntake):
     """Sorts events by their sessions and has each session told anew, whenever there is news."""
 
+    what = "what hooks told:"
+
     def __init__(self, service: Service, folder: Path) -> None:
-        self._service = service
-        self._folder = folder
+        super().__init__(service, folder)
         self._journals = folder / "sessions"
         self._sessions: dict[str, LiveSession] = {}
-        self._told: set[str] = set()
         self._recorded: set[Suggested] = set()
         self._last = time.monotonic()
+        self._clean_at = time.monotonic()
 
     @property
     def idle_seconds(self) -> float:
@@ -47,59 +46,68 @@ class EventIntake:
         return time.monotonic() - self._last
 
     async def run(self) -> None:
-        """Take in what is there and what comes, until cancelled."""
-        for session_id in await to_thread.run_sync(self._remembered):
-            await self._open(session_id)
-        while True:
-            await self.take_in()
+        """Take in what is there and what comes, until cancelled; after any other that does."""
+        while (lock := await to_thread.run_sync(self._locked)) is None:
             await anyio.sleep(SECONDS_BETWEEN)
+        with lock:
+            await super().run()
 
-    async def take_in(self) -> int:
-        """Take in what is there; answers with how many invocations are new or better known.
+    def _locked(self) -> IO[str] | None:
+        """The lock on the folder, unless another process has it.
 
-        What cannot be taken in holds up nothing else, and is tried again. The reason is logged,
-        once.
+        A session is told from all of its events, so one process has to have them all.
         """
-        reasons: set[str] = set()
         try:
-            paths = await to_thread.run_sync(spool.waiting, self._folder)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = (self._folder / "lock").open("a")
         except OSError as error:
-            paths = []
-            reasons.add(self._tell(str(self._folder), error))
-        for path in paths:
-            try:
-                await self._take_in_one(path)
-            except Exception as error:  # noqa: BLE001 - a fault of ours is told with its traceback
-                reasons.add(self._tell(str(path), error))
-        changed = 0
-        for session in list(self._sessions.values()):
-            if session.is_due():
-                try:
-                    changed += await self._record(session)
-                except Exception as error:  # noqa: BLE001 - likewise
-                    reasons.add(self._tell(f"session {session.session_id}", error))
-            elif session.is_over:
-                del self._sessions[session.session_id]
-        self._told = reasons
-        return changed
+            self._told = self._reasons
+            with self._telling(str(self._folder)):
+                raise error
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        return lock
 
-    async def _take_in_one(self, path: Path) -> None:
+    async def _take_in_one(self, path: Path) -> int:
         self._last = time.monotonic()
         found = await to_thread.run_sync(spool.objects, path)
         rejected = found.unreadable
         by_session: dict[str, list[Event]] = defaultdict(list)
         for event in found.records:
-            if reason := _wrong_with(event):
+            if reason := wrong_with(event):
                 rejected.append((json.dumps(event).encode(), reason))
             else:
                 by_session[event["session_id"]].append(event)
+        # First: what could not be set aside is taken in again, and with it all else of the file.
+        await self._set_aside(path, rejected)
         for session_id, events in by_session.items():
             session = self._sessions.get(session_id) or await self._open(session_id)
             await to_thread.run_sync(session.add, events)
-        if rejected:
-            logger.error("%d lines of %s are set aside", len(rejected), path)
-            await to_thread.run_sync(spool.reject, self._folder, rejected)
+            if any(event.get("hook_event_name") == "SessionStart" for event in events):
+                for other in self._sessions.values():
+                    if other is not session and other.folder == session.folder:
+                        other.look_again()
         await to_thread.run_sync(spool.remove, path)
+        return 0
+
+    async def _after(self) -> int:
+        """Record what is new of each session."""
+        if self._clean_at <= time.monotonic():
+            self._clean_at = time.monotonic() + CLEANED_SECONDS
+            await self._go_on()
+        changed = 0
+        for session in list(self._sessions.values()):
+            with self._telling(f"session {session.session_id}"):
+                if session.is_due():
+                    changed += await self._record(session)
+                elif session.is_over:
+                    await to_thread.run_sync(session.close)
+                    del self._sessions[session.session_id]
+        return changed
 
     async def _open(self, session_id: str) -> LiveSession:
         session = await to_thread.run_sync(LiveSession, session_id, self._journals)
@@ -127,35 +135,24 @@ class EventIntake:
             # The test was stopped; or what is known of a turn has changed since it was over.
             logger.info("what came of a suggestion is not recorded: %s", error)
 
-    def _remembered(self) -> list[str]:
-        """The sessions that may go on; events of long ago are forgotten."""
-        found = []
-        for path in self._journals.glob("*.jsonl"):
-            age = time.time() - path.stat().st_mtime
-            if age > KEPT_SECONDS:
-                path.unlink(missing_ok=True)
-            elif age < REMEMBERED_SECONDS and (events := spool.objects(path).records):
-                found.append(str(events[0]["session_id"]))
-        return found
-
-    def _tell(self, what: str, error: Exception) -> str:
-        reason = f"{what} is not taken in: {error}"
-        if reason not in self._told:
-            ours = not isinstance(error, OSError | StorageError)
-            logger.error("what hooks told: %s", reason, exc_info=ours)
-        return reason
+    async def _go_on(self) -> None:
+        """Go on with sessions that were not told to their end; forget those of long ago."""
+        paths = await to_thread.run_sync(lambda: sorted(self._journals.glob("*.jsonl")))
+        for path in paths:
+            with self._telling(str(path)):
+                session_id = await to_thread.run_sync(_unfinished, path)
+                if session_id is not None and session_id not in self._sessions:
+                    await self._open(session_id)
 
 
-def _wrong_with(event: Event) -> str | None:
-    """What makes it no event, if anything does."""
-    if event.get("hook_event_name") == SUGGESTION and not (
-        isinstance(event.get("skill_name"), str) and isinstance(event.get("prompt_id"), str)
-    ):
-        return "it suggests nothing"
-    if not isinstance(event.get("session_id"), str) or not event["session_id"]:
-        return "it has no session_id"
-    try:
-        at = datetime.fromisoformat(event["at"])
-    except (KeyError, TypeError, ValueError):
-        return "it has no time"
-    return None if at.tzinfo else "its time has no zone"
+def _unfinished(path: Path) -> str | None:
+    """The session that a file of events is of, unless all of it is told; an old one goes."""
+    done = path.with_suffix(".done")
+    if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+        path.unlink(missing_ok=True)
+        done.unlink(missing_ok=True)
+        return None
+    if done.exists():
+        return None
+    events = (one for one in spool.objects(path).records if wrong_with(one) is None)
+    return next((str(one["session_id"]) for one in events), None)

@@ -166,12 +166,11 @@ def private(event: Fields, how: str) -> Fields:
 def _text(given: Any, how: str) -> str | None:
     if not isinstance(given, str) or how == "none":
         return None
-    text = given[:CHARS]
     if how == "redacted":
         from session_buddy_skills.capture.redacting import redacted
 
-        text = redacted(text)
-    return text
+        return redacted(given, CHARS)
+    return given[:CHARS]
 
 
 def _notification(prompt: str) -> str:

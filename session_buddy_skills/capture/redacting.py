@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.plugins.base import BasePlugin, RegexBasedDetector
@@ -19,10 +20,15 @@ _KINDS: Mapping[str, type[BasePlugin]] = get_mapping_from_secret_type_to_class()
 _PLUGINS = [kind() for kind in _KINDS.values() if kind not in _NO_SECRETS]
 
 
-def redacted(text: str) -> str:
-    """The text with each secret that is found in it replaced."""
-    lines = _KEY_BLOCK.sub(REDACTED, text).split("\n")
-    return "\n".join(map(_line, lines))
+_BEYOND = 1_000
+"""A secret may begin before the end of what is kept, and show what it is after it only."""
+
+
+@lru_cache(1_000)
+def redacted(text: str, chars: int) -> str:
+    """The first so many characters, with each secret that is found in them replaced."""
+    lines = _KEY_BLOCK.sub(REDACTED, text[: chars + _BEYOND]).split("\n")
+    return "\n".join(map(_line, lines))[:chars]
 
 
 def _line(line: str) -> str:

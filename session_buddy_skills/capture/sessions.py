@@ -9,6 +9,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -19,11 +20,12 @@ from session_buddy_skills.claude_code.events import Event, HookedSession, in_ord
 from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import SOURCE, id_of, invocation_of, project_of
 from session_buddy_skills.claude_code.merging import merged
-from session_buddy_skills.claude_code.suggestions import Suggested, outcomes_of
+from session_buddy_skills.claude_code.suggestions import SUGGESTION, Suggested, outcomes_of
 from session_buddy_skills.claude_code.transcript import Transcript
 from session_buddy_skills.claude_code.uses import Use
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.imports import ImportedInvocation
+from session_buddy_skills.limits import QUERY_CHARS
 
 logger = logging.getLogger(__name__)
 Told = list[tuple[ImportedInvocation, UUID | None]]
@@ -39,6 +41,8 @@ TURNING_POINTS = (
 """Events at which the transcript has something to tell that hooks do not."""
 LOOKS_SECONDS = (0.0, 1.0, 3.0, 7.0, 15.0, 30.0)
 """How long after such an event the transcript is looked at: it is written a little later."""
+STRICTEST_FIRST = ("none", "redacted", "full")
+"""What may be kept of requests: of a session as little as was ever said of it."""
 GONE_AFTER = timedelta(hours=24)
 """A program of which nothing was heard for so long has ended, whatever it did not say."""
 
@@ -51,14 +55,19 @@ class LiveSession:
         self.journal = folder / f"{_file_name(session_id)}.jsonl"
         self.heard_at = datetime.min.replace(tzinfo=UTC)
         """When the newest event was."""
+        self.folder: str | None = None
+        """Where it began to work."""
         self.suggested: list[Suggested] = []
         """What came of suggestions, as far as it is known."""
-        self._events: list[Event] = spool.objects(self.journal).records
+        read = spool.objects(self.journal)
+        self._events: list[Event] = [one for one in read.records if wrong_with(one) is None]
+        if len(self._events) < len(read.records) or read.unreadable:
+            logger.error("%s is damaged: the session is told without some events", self.journal)
         self._changed = True
         self._looks = [0.0]
         self._read: Transcript | None = None
         self._seen: list[tuple[int, int]] = []
-        self._gone = False
+        self._gone = self._ended = False
         self._hear(self._events)
 
     def add(self, events: Sequence[Event]) -> None:
@@ -67,19 +76,47 @@ class LiveSession:
         Raises:
             OSError: they cannot be written; nothing is added.
         """
-        text = "".join(f"{json.dumps(event, separators=(',', ':'))}\n" for event in events)
-        self.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(self.journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        self._write(events)
+        self._done.unlink(missing_ok=True)
         self._events += events
         self._hear(events)
         if any(event.get("hook_event_name") in TURNING_POINTS for event in events):
             now = time.monotonic()
             self._looks = [now + seconds for seconds in LOOKS_SECONDS]
         self._changed, self._gone = True, False
+
+    def _write(self, events: Sequence[Event]) -> None:
+        text = "".join(f"{json.dumps(event, separators=(',', ':'))}\n" for event in events)
+        self.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.journal, os.O_RDWR | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            if size and (file.seek(size - 1), file.read(1))[1] != b"\n":
+                text = f"\n{text}"  # A power cut has left half a line, which must not spoil more.
+            try:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
+
+    @property
+    def _done(self) -> Path:
+        """Says that there is no more to tell of this session, unless it goes on."""
+        return self.journal.with_suffix(".done")
+
+    def close(self) -> None:
+        """Note that all of it is told.
+
+        Raises:
+            OSError: that cannot be noted.
+        """
+        self._done.touch(0o600)
+
+    def look_again(self) -> None:
+        """Another session begins in its folder: the program that ran it may be gone."""
+        self._looks = [0.0, *self._looks]
 
     def is_due(self) -> bool:
         """Whether there may be something new to record."""
@@ -94,7 +131,7 @@ class LiveSession:
     @property
     def is_over(self) -> bool:
         """Whether nothing will come any more, as far as can be told."""
-        return self._gone and not self._changed
+        return (self._gone or self._ended) and not (self._changed or self._looks)
 
     def account(self, full_names: Mapping[str, str]) -> Told:
         """All that is known of its uses, each with the id it had before if that was another."""
@@ -102,19 +139,19 @@ class LiveSession:
         for event in paired(in_order(self._events)):
             hooked.take(event)
         self._gone = datetime.now(UTC) - self.heard_at > GONE_AFTER
-        hooked.ended = hooked.ended or self._gone
+        hooked.ended = self._ended = hooked.ended or self._gone
         read = self._transcript(hooked.transcript)
         newest = self._events[-1] if self._events else {}
-        prompts = str(newest.get("prompts"))
+        allowed = {str(one["prompts"]) for one in self._events if "prompts" in one}
+        prompts = next((one for one in STRICTEST_FIRST if one in allowed), STRICTEST_FIRST[0])
         told: Told = []
         noted: Counter[str] = Counter()
         known = merged(hooked.uses(), read.uses if read else [])
         self.suggested = outcomes_of(self._events, [use for use, _ in known])
         for use, former in known:
-            _keep_private(use, prompts)
             try:
                 one = invocation_of(
-                    use,
+                    _private(use, prompts),
                     session_id=self.session_id,
                     project=project_of(hooked.folder or ""),
                     full_names=full_names,
@@ -131,6 +168,8 @@ class LiveSession:
     def _hear(self, events: Sequence[Event]) -> None:
         for event in events:
             self.heard_at = max(self.heard_at, datetime.fromisoformat(event["at"]))
+            if self.folder is None and isinstance(folder := event.get("cwd"), str):
+                self.folder = folder
 
     def _transcript(self, path: str | None) -> Transcript | None:
         """The transcript as it is; read again only where one is due to be looked at."""
@@ -155,12 +194,29 @@ def _file_name(session_id: str) -> str:
     return session_id if plain else sha256(session_id.encode(errors="replace")).hexdigest()
 
 
-def _keep_private(use: Use, prompts: str) -> None:
+def _private(use: Use, prompts: str) -> Use:
     """Of a transcript no more than the hook was allowed to keep."""
+    if prompts == "full":
+        return use
     if prompts == "none":
-        use.prompt = use.arguments = None
-    elif prompts == "redacted":
-        from session_buddy_skills.capture.redacting import redacted
+        return replace(use, prompt=None, arguments=None)
+    from session_buddy_skills.capture.redacting import redacted
 
-        use.prompt = use.prompt and redacted(use.prompt)
-        use.arguments = use.arguments and redacted(use.arguments)
+    texts = (text and redacted(text, QUERY_CHARS) for text in (use.prompt, use.arguments))
+    prompt, arguments = texts
+    return replace(use, prompt=prompt, arguments=arguments)
+
+
+def wrong_with(event: Event) -> str | None:
+    """What makes it no event, if anything does."""
+    if event.get("hook_event_name") == SUGGESTION and not (
+        isinstance(event.get("skill_name"), str) and isinstance(event.get("prompt_id"), str)
+    ):
+        return "it suggests nothing"
+    if not isinstance(event.get("session_id"), str) or not event["session_id"]:
+        return "it has no session_id"
+    try:
+        at = datetime.fromisoformat(event["at"])
+    except (KeyError, TypeError, ValueError):
+        return "it has no time"
+    return None if at.tzinfo else "its time has no zone"

@@ -70,7 +70,7 @@ class HookedSession:
         self.ended = False
         """Whether the program that ran it has ended, as far as is told."""
         self.folder: str | None = None
-        """Where it works."""
+        """Where it began to work."""
         self.transcript: str | None = None
         self._under_way = False
         self._prompt_id: str | None = None
@@ -80,7 +80,7 @@ class HookedSession:
 
     def take(self, event: Event) -> None:
         """The next event; one of a kind that is not known tells nothing."""
-        self.folder = plain(event.get("cwd")) or self.folder
+        self.folder = self.folder or plain(event.get("cwd"))
         self.transcript = plain(event.get("transcript_path")) or self.transcript
         line = {
             "timestamp": event.get("at"),
@@ -101,7 +101,7 @@ class HookedSession:
         uses = settled(self.main, self.threads)
         for use in under_way:
             if use.outcome == "unknown" and not self.ended:
-                use.outcome, use.end_inferred = "pending", False
+                use.outcome = "pending"
         return uses
 
     def _prompt(self, event: Event, line: Line) -> None:

@@ -84,7 +84,7 @@ def invocation_of(
         model=_clean(use.model),
         input_tokens=spent.input or None,
         output_tokens=spent.output or None,
-        end_inferred=use.end_inferred,
+        end_inferred=None if use.outcome == "pending" else use.end_inferred,
         project=_clean(project),
         source=source,
     )

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from uuid import UUID
 
-from session_buddy_skills.models import Invocation, Outcome
+from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection
-from session_buddy_skills.storage.import_plan import ENDING
+from session_buddy_skills.storage.import_plan import ENDING, OPEN
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.retrying import write_in_turn
 from session_buddy_skills.storage.store import InvocationStore
 from session_buddy_skills.storage.writing import from_row, insert_rows, texts_of
 
-_OPEN = (Outcome.PENDING, Outcome.UNKNOWN)
 _TOLD = (
     "invocation_id",
     "session_id",
     "skill_name",
     "invoked_at",
     "user_query",
-    "project",
     "source",
     "arguments",
     "called_as",
@@ -32,8 +30,8 @@ _TOLD = (
     "output_tokens",
 )
 """What witnesses tell beside the end."""
-_KEPT = ("follow_up_actions",)
-"""What belongs to an end, and is not for them to tell."""
+_END = tuple(name for name in ENDING if name not in (*_TOLD, "follow_up_actions"))
+"""What they tell of the end."""
 
 
 class CaptureStore:
@@ -61,11 +59,12 @@ class CaptureStore:
             written.clear()
             gone = []
             for new, former in told:
-                known = [stored[key] for key in (new.invocation_id, former) if key in stored]
-                better = _corrected(known[0], new) if known else new
+                known = [stored[key] for key in (former, new.invocation_id) if key in stored]
+                better = _corrected(_joined(known), new) if known else new
                 if known != [better]:
                     gone += [one.invocation_id for one in known]
-                    written.append(Written(better, new=not known, changed=True))
+                    was = known[-1] if known else None
+                    written.append(Written(better, new=was is None, changed=True, was=was))
             if gone:
                 await connection.execute("delete_invocations", {"invocation_ids": gone})
             await insert_rows(connection, [one.invocation for one in written])
@@ -79,9 +78,26 @@ class CaptureStore:
         return changed
 
 
+def _joined(known: Sequence[Invocation]) -> Invocation:
+    """What is stored of one use under two ids, with all that others said of either."""
+    first, *others = sorted(known, key=_said_by_others, reverse=True)
+    for other in others:
+        missing = [item.name for item in fields(first) if getattr(first, item.name) in (None, ())]
+        first = replace(first, **{name: getattr(other, name) for name in missing})
+    return first
+
+
 def _corrected(old: Invocation, new: Invocation) -> Invocation:
-    told = {name: getattr(new, name) for name in _TOLD}
-    better = {name: value for name, value in told.items() if value is not None}
-    if new.outcome not in _OPEN or old.outcome in _OPEN:
-        better |= {name: getattr(new, name) for name in ENDING if name not in (*_TOLD, *_KEPT)}
+    """What is stored, with what is told; what others said of it stays."""
+    better = {name: value for name in _TOLD if (value := getattr(new, name)) is not None}
+    if old.project is None:
+        better["project"] = new.project
+    knows_more = new.outcome not in OPEN or old.outcome in OPEN
+    if knows_more and not _said_by_others(old):
+        better |= {name: getattr(new, name) for name in _END}
     return replace(old, **better)
+
+
+def _said_by_others(one: Invocation) -> bool:
+    """Whether somebody stated how it ended: witnesses always say whether they infer that."""
+    return one.outcome not in OPEN and one.end_inferred is None

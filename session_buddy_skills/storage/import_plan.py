@@ -15,7 +15,7 @@ from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.writing import from_row, texts_of
 
 INVOCATION = TypeAdapter(Invocation)
-_OPEN = (Outcome.PENDING, Outcome.UNKNOWN)
+OPEN = (Outcome.PENDING, Outcome.UNKNOWN)
 ENDING = (
     "outcome",
     "ended_at",
@@ -63,21 +63,21 @@ class Plan:
     def written(self) -> list[Written]:
         """What is new or changed by it."""
         new = [Written(one, new=True, changed=True) for one in self.added]
-        return new + [Written(one, new=False, changed=True) for _, one in self.completed]
+        return new + [Written(one, new=False, changed=True, was=old) for old, one in self.completed]
 
 
 async def plan_of(connection: Connection, invocations: Sequence[Invocation]) -> Plan:
     """What storing them comes to, given what is stored."""
     unique = {one.invocation_id: one for one in reversed(invocations)}
     rows = await connection.fetch("stored_by_id", {"invocation_ids": list(unique)})
-    texts = await texts_of(connection, [row for row in rows if row["outcome"] in _OPEN])
+    texts = await texts_of(connection, [row for row in rows if row["outcome"] in OPEN])
     stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
     plan = Plan([], [], [], len(invocations) - len(unique))
     for key in dict.fromkeys(one.invocation_id for one in invocations):
         new, old = unique[key], stored.get(key)
         if old is None:
             plan.added.append(new)
-        elif old.outcome in _OPEN and new.outcome not in _OPEN:
+        elif old.outcome in OPEN and new.outcome not in OPEN:
             plan.completed.append((old, _completed(old, new)))
         else:
             plan.unchanged.append(new)

@@ -47,6 +47,8 @@ class Written:
     invocation: Invocation
     new: bool
     changed: bool
+    was: Invocation | None = None
+    """As it was before, where it need not have been pending."""
 
 
 class Ledger:

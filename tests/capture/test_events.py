@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from session_buddy_skills import spool
+from session_buddy_skills.background import in_background
 from session_buddy_skills.capture import events as intake_module
 from session_buddy_skills.capture import hook, sessions
 from session_buddy_skills.capture.events import EventIntake
@@ -20,7 +24,8 @@ from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.mcp_http import McpHttp
 from session_buddy_skills.models import CompleteRequest, Invocation, Outcome
 from session_buddy_skills.requests import checked
-from session_buddy_skills.service import Service
+from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.capture_store import _TOLD
 from session_buddy_skills.storage.import_plan import ENDING
 from tests.capture.test_hook import run_hook
@@ -33,6 +38,7 @@ from tests.claude_code.scenes import (
     needs_scenes,
 )
 from tests.conftest import ServerProcess
+from tests.disk import small_disk
 from tests.invocations import all_invocations
 
 
@@ -148,6 +154,62 @@ async def test_what_was_added_by_others_stays(service: Service, folder: Path) ->
     [one] = await all_invocations(service)
     # The program ended, and hooks cannot tell how the skill fared; somebody else has.
     assert (one.outcome, one.rating) == (Outcome.COMPLETED, 5)
+
+
+async def test_what_others_said_of_an_end_is_not_put_right(service: Service, folder: Path) -> None:
+    """Neither by what is inferred, nor when the id is another once the transcript is read."""
+    intake = EventIntake(service, folder)
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+    await intake.take_in()
+    request = checked(
+        CompleteRequest, session_id="s", skill_name="lint", completed=False, error_type="LintFailed"
+    )
+    await service.complete_invocation(request)
+    put(folder, event("Stop", 9))
+    await intake.take_in()
+    [one] = await all_invocations(service)
+    assert (one.outcome, one.error_type) == (Outcome.FAILED, "LintFailed")
+
+
+async def test_a_use_is_of_the_project_that_it_began_in(service: Service, folder: Path) -> None:
+    intake = EventIntake(service, folder)
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+    await intake.take_in()
+    put(folder, event("Stop", 9, cwd="/home/dev/shop/frontend"))
+    await intake.take_in()
+    [one] = await all_invocations(service)
+    assert one.project == "shop"
+
+
+async def test_the_recommender_counts_a_use_once(settings: Settings, folder: Path) -> None:
+    """However often more becomes known of it."""
+    async with open_service(settings) as service:
+        await service.recommender.upkeep.until_loaded()
+        intake = EventIntake(service, folder)
+        put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+        await intake.take_in()
+        for seconds in (9, 20, 30):
+            put(folder, event("Stop", seconds))
+            await intake.take_in()
+        await _taken_in(service)
+        uses = service.recommender.upkeep.knowledge.uses
+        tally = uses.tally(uses.numbers["lint"])
+        assert (tally.completed, tally.settled) == (1, 1)
+        assert len(uses.durations[uses.numbers["lint"]]) == 1
+        # What was counted as completed has failed: all is read anew.
+        put(folder, event("StopFailure", 31, error="overloaded"))
+        await intake.take_in()
+        await _taken_in(service)
+        uses = service.recommender.upkeep.knowledge.uses
+        tally = uses.tally(uses.numbers["lint"])
+        assert (tally.completed, tally.settled) == (0, 1)
+
+
+async def _taken_in(service: Service) -> None:
+    keeper = service.recommender.upkeep.keeper
+    with anyio.fail_after(20):
+        while keeper.waiting or keeper.is_stale:
+            await anyio.sleep(0.05)
 
 
 def transcript(path: Path, *lines: dict[str, Any]) -> None:
@@ -269,13 +331,101 @@ async def test_odd_events_hold_up_nothing(
 async def test_events_of_long_ago_are_forgotten(
     service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(folder, called("PreToolUse", 1))
+    put(folder, called("PreToolUse", 1), event("SessionEnd", 2))
+    intake = EventIntake(service, folder)
+    monkeypatch.setattr(sessions, "LOOKS_SECONDS", (0.0,))
+    for _ in range(3):
+        await intake.take_in()
+    assert {one.suffix for one in (folder / "sessions").iterdir()} == {".jsonl", ".done"}
+    monkeypatch.setattr(intake_module, "KEPT_SECONDS", -1)
+    await EventIntake(service, folder).take_in()
+    assert list((folder / "sessions").iterdir()) == []
+
+
+async def test_a_session_that_was_not_told_to_its_end_is_gone_on_with(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the server was away."""
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
     await EventIntake(service, folder).take_in()
     [journal] = (folder / "sessions").iterdir()
-    assert EventIntake(service, folder)._remembered() == ["s"]
-    monkeypatch.setattr(intake_module, "KEPT_SECONDS", -1)
-    assert EventIntake(service, folder)._remembered() == []
-    assert not journal.exists()
+    days_ago = time.time() - 20 * 86_400
+    os.utime(journal, (days_ago, days_ago))
+    monkeypatch.setattr(sessions, "GONE_AFTER", timedelta(minutes=1))
+    await EventIntake(service, folder).take_in()
+    [one] = await all_invocations(service)
+    assert one.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("text", [None, "{}\n", '{"session_id": "x", "at": 7}\n', "\0\n"])
+async def test_a_damaged_journal_holds_up_nothing(
+    text: str | None, service: Service, folder: Path
+) -> None:
+    damaged = folder / "sessions/x.jsonl"
+    damaged.parent.mkdir(parents=True)
+    if text is None:
+        damaged.mkdir()
+    else:
+        damaged.write_text(text)
+    put(folder, called("PreToolUse", 1), called("PreToolUse", 1, skill="tox") | {"session_id": "x"})
+    intake = EventIntake(service, folder)
+    await intake.take_in()
+    sessions = {one.session_id for one in await all_invocations(service)}
+    assert sessions == ({"s"} if text is None else {"s", "x"})
+
+
+async def test_half_a_line_spoils_no_other(service: Service, folder: Path) -> None:
+    put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+    await EventIntake(service, folder).take_in()
+    [journal] = (folder / "sessions").iterdir()
+    with journal.open("ab") as file:
+        file.write(b'{"hook_event_name": "St')
+    put(folder, event("Stop", 9))
+    await EventIntake(service, folder).take_in()
+    await EventIntake(service, folder).take_in()
+    [one] = await all_invocations(service)
+    assert one.outcome is Outcome.COMPLETED
+
+
+async def test_a_full_disk_loses_nothing(service: Service, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", mebibytes=1) as folder:
+        put(folder, event("UserPromptSubmit", 0, prompt="fix it"), called("PreToolUse", 1))
+        await EventIntake(service, folder).take_in()
+        put(folder, event("Stop", 9))
+        (folder / "full").write_bytes(b"x" * 900_000)
+        with suppress(OSError), (folder / "more").open("wb") as file:
+            while file.write(b"x" * 4_096):
+                file.flush()
+        await EventIntake(service, folder).take_in()
+        for name in ("full", "more"):
+            (folder / name).unlink()
+        for _ in range(2):
+            await EventIntake(service, folder).take_in()
+        [one] = await all_invocations(service)
+        assert one.outcome is Outcome.COMPLETED
+        assert list(folder.glob("*.jsonl")) == []
+
+
+async def test_what_cannot_be_set_aside_is_not_taken_in_again_and_again(
+    service: Service, folder: Path
+) -> None:
+    (folder / spool.REJECTED).mkdir(parents=True)
+    good = {"hook_event_name": "Stop", "session_id": "s", "at": at(1)}
+    spool.put(folder, [good, {"session_id": "s"}])
+    intake = EventIntake(service, folder)
+    for _ in range(5):
+        await intake.take_in()
+    assert list((folder / "sessions").glob("*")) == []
+
+
+async def test_of_two_servers_one_takes_events_in(service: Service, folder: Path) -> None:
+    async with in_background(EventIntake(service, folder).run()):
+        await anyio.sleep(0.2)
+        other = EventIntake(service, folder)
+        assert other._locked() is None
+    lock = other._locked()
+    assert lock is not None
+    lock.close()
 
 
 async def test_the_id_of_a_session_is_no_path(service: Service, folder: Path) -> None:
