@@ -30,9 +30,10 @@ from session_buddy_skills.web.streams import as_asked
 from session_buddy_skills.web.token import asking_for
 
 INSTRUCTIONS = (
-    "Records every use of a skill and answers from the record. Call track_invocation when a skill "
-    "starts and complete_invocation when it ends; skill_metrics and session_summary tell what "
-    "happened."
+    "Records every use of a skill and answers from the record: skill_metrics and session_summary "
+    "tell what happened, recommend_skills what fits. Skills and subagents of Claude Code are "
+    "captured by themselves where the plugin is installed; of anything else call track_invocation "
+    "when it starts and complete_invocation when it ends."
 )
 
 TOOLS = (

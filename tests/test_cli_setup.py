@@ -137,6 +137,40 @@ def test_suggestions_are_asked_for_alone(settings: Path, tmp_path: Path) -> None
     assert settings.read_text(encoding="utf-8") == THEIRS
 
 
+@pytest.mark.parametrize(
+    "text", ['{\r\n  "model": "opus",\r\n  "n": 1\r\n}\r\n', '{"hooks": {"Notification": []}}']
+)
+def test_ends_of_lines_and_empty_parts_of_others_stay(
+    text: str, settings: Path, tmp_path: Path
+) -> None:
+    settings.write_bytes(text.encode())
+    setup(tmp_path)
+    changed = settings.read_bytes().decode()
+    assert (
+        json.loads(changed).items()
+        >= {name: value for name, value in json.loads(text).items() if name != "hooks"}.items()
+    )
+    assert json.loads(changed)["hooks"].keys() >= json.loads(text).get("hooks", {}).keys()
+    assert changed.count("\r\n") in (0, changed.count("\n"))
+    assert ("\r\n" in changed) == ("\r\n" in text)
+    setup(tmp_path, "--undo")
+    assert settings.read_bytes().decode() == text
+
+
+def test_nobody_may_read_more_than_before(settings: Path, tmp_path: Path) -> None:
+    settings.chmod(0o600)
+    setup(tmp_path)
+    assert {one.stat().st_mode & 0o777 for one in settings.parent.iterdir()} == {0o600}
+
+
+def test_links_that_lead_nowhere_are_told(settings: Path, tmp_path: Path) -> None:
+    settings.unlink()
+    settings.symlink_to(settings)
+    done = setup(tmp_path)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
 def test_a_link_stays_one(settings: Path, tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles.json"
     settings.rename(kept)

@@ -15,7 +15,7 @@ from anyio import to_thread
 from session_buddy_skills import spool
 from session_buddy_skills.capture.sessions import LiveSession, wrong_with
 from session_buddy_skills.capture.suggesting import record_outcome
-from session_buddy_skills.claude_code.events import Event
+from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.claude_code.suggestions import Suggested
 from session_buddy_skills.errors import InputError, StorageError
 from session_buddy_skills.service import Service
@@ -47,7 +47,7 @@ class EventIntake(FolderIntake):
 
     async def run(self) -> None:
         """Take in what is there and what comes, until cancelled; after any other that does."""
-        while (lock := await to_thread.run_sync(self._locked)) is None:
+        while (lock := await to_thread.run_sync(self._locked)) is None:  # noqa: ASYNC110
             await anyio.sleep(SECONDS_BETWEEN)
         with lock:
             await super().run()

@@ -20,9 +20,24 @@ if TYPE_CHECKING:
 CHARS = 20_000
 """What is kept of a text; a prompt may be of megabytes."""
 REPLY_CHARS = 400
-"""What is kept of what a call was answered with: how it begins tells what became of it."""
+"""What is looked at of what a call was answered with: how it begins tells what became of it."""
+ERROR_CHARS = 60
+"""Longest name of an error."""
 MOST_BYTES = 64 << 20
 CALLS = ("Skill", "Agent", "Task")
+OF_CALLS = ("PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure")
+BESIDE = (
+    "SessionStart",
+    "UserPromptSubmit",
+    "UserPromptExpansion",
+    *OF_CALLS,
+    "PostToolBatch",
+    "SubagentStart",
+    "SubagentStop",
+)
+"""Events after which Claude Code goes on without waiting."""
+AT_THE_END = ("Stop", "StopFailure", "SessionEnd")
+"""Events after which the program may be gone, and what it does not wait for with it."""
 PROMPTS = ("full", "redacted", "none")
 KEPT = (
     "hook_event_name",
@@ -99,8 +114,10 @@ def _kept(told: Fields) -> Fields | None:
     if not isinstance(told.get("session_id"), str):
         raise ValueError("it is no event of a session")
     kind = told.get("hook_event_name")
+    if kind not in (*BESIDE, *AT_THE_END, "Interrupt"):
+        return None
     event = {name: told[name] for name in KEPT if name in told}
-    if kind in ("PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure"):
+    if kind in OF_CALLS:
         if told.get("tool_name") not in CALLS:
             return None
         event["tool_input"] = _input(told)
@@ -117,7 +134,7 @@ def _kept(told: Fields) -> Fields | None:
                 "tool_name": one["tool_name"],
                 "tool_use_id": one.get("tool_use_id"),
                 "tool_input": _input(one),
-                "tool_response": _beginning(one.get("tool_response")),
+                "tool_response": _reply(one["tool_name"], one.get("tool_response")),
             }
             for one in calls
         ]
@@ -125,7 +142,7 @@ def _kept(told: Fields) -> Fields | None:
     if isinstance(reply, dict):
         event["tool_response"] = {name: reply[name] for name in REPLIES if name in reply}
     if "error" in told:
-        event["error"] = _beginning(told["error"])
+        event["error"] = _failure(told["error"], kind)
     for name in ("prompt", "command_args"):
         if name in told:
             event[name] = told[name]
@@ -142,16 +159,31 @@ def _input(call: Fields) -> Fields:
     return {name: given[name] for name in ("skill", "args", "subagent_type") if name in given}
 
 
-def _beginning(reply: Any) -> str:
+def _reply(tool: str, reply: Any) -> str:
+    """What of an answer tells what became of the call; what it says is left out."""
+    from session_buddy_skills.claude_code.failures import told_by
+
     if isinstance(reply, list):
         reply = next((one.get("text") for one in reply if isinstance(one, dict)), "")
-    return reply[:REPLY_CHARS] if isinstance(reply, str) else ""
+    return told_by(tool, reply) if isinstance(reply, str) else ""
+
+
+def _failure(error: Any, kind: str | None) -> str:
+    """Likewise of an error: of a turn its name, of a call the words that tell its kind."""
+    from session_buddy_skills.claude_code.failures import words_of
+
+    if not isinstance(error, str):
+        return ""
+    if kind == "StopFailure":
+        return error if len(error) <= ERROR_CHARS and " " not in error else "unknown"
+    return words_of(error[:REPLY_CHARS])
 
 
 def private(event: Fields, how: str) -> Fields:
     """The event with the user's words as they may be kept (one of `PROMPTS`), which it says."""
     event["prompts"] = how
-    if isinstance(prompt := event.get("prompt"), str) and "<task-notification>" in prompt:
+    prompt = event.get("prompt")
+    if isinstance(prompt, str) and prompt.lstrip().startswith("<task-notification>"):
         event["prompt"] = _notification(prompt)
         return event
     inputs = [event, event.get("tool_input") or {}]

@@ -28,22 +28,25 @@ def add_otlp(mcp: FastMCP[Any], settings: Callable[[], Settings]) -> None:
 
     @mcp.custom_route("/v1/logs", methods=["POST"])
     async def logs(request: Request) -> Response:
-        kind = request.headers.get("content-type", "").split(";")[0].strip()
+        kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
             export = _export(await _plain(request), kind)
         except TooLargeError as error:
             return _failure(413, error)
         except InputError as error:
             return _failure(415 if kind not in (JSON, PROTOBUF) else 400, error)
-        own = settings()
-        events = [hook.private(one, own.prompts) for one in events_of(export)]
-        if events:
-            try:
-                await to_thread.run_sync(spool.put, own.locations.events, events)
-            except OSError as error:
-                return _failure(503, error)
+        try:
+            await to_thread.run_sync(_keep, export, settings())
+        except OSError as error:
+            return _failure(503, error)
         # An answer without anything says that all of it was taken.
         return Response(b"{}" if kind == JSON else b"", media_type=kind)
+
+
+def _keep(export: Json, own: Settings) -> None:
+    events = [hook.private(one, own.prompts) for one in events_of(export)]
+    if events:
+        spool.put(own.locations.events, events)
 
 
 async def _plain(request: Request) -> bytes:

@@ -7,7 +7,7 @@ import json
 import shlex
 from typing import Any
 
-from session_buddy_skills.capture.hook import CALLS
+from session_buddy_skills.capture.hook import AT_THE_END, BESIDE, CALLS, OF_CALLS
 from session_buddy_skills.errors import InputError
 
 Json = dict[str, Any]
@@ -15,19 +15,6 @@ Json = dict[str, Any]
 HOOK = "session-buddy-skills hook"
 PROMPTS_VARIABLE = "SESSION_BUDDY_SKILLS_PROMPTS"
 SECONDS = 10
-OF_CALLS = ("PermissionRequest", "PreToolUse", "PostToolUse", "PostToolUseFailure")
-BESIDE = (
-    "SessionStart",
-    "UserPromptSubmit",
-    "UserPromptExpansion",
-    *OF_CALLS,
-    "PostToolBatch",
-    "SubagentStart",
-    "SubagentStop",
-)
-"""Events after which Claude Code goes on without waiting."""
-AT_THE_END = ("Stop", "StopFailure", "SessionEnd")
-"""Events after which the program may be gone, and what it does not wait for with it."""
 
 
 def hooks(program: str | None = None, *, suggest: bool = False) -> Json:
@@ -82,11 +69,11 @@ def unregistered(settings: Json) -> Json:
         if not isinstance(entries, list):
             raise InputError(f"hooks.{event} must be a list, not {type(entries).__name__}.")
         sections[event] = [one for one in map(_without_ours, entries) if one is not None]
-        if not sections[event]:
+        if entries and not sections[event]:
             del sections[event]
     _section(changed, "env").pop(PROMPTS_VARIABLE, None)
     for name in ("hooks", "env"):
-        if not changed[name]:
+        if not changed[name] and settings.get(name) != {}:
             del changed[name]
     return changed
 

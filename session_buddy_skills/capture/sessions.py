@@ -16,10 +16,11 @@ from pathlib import Path
 from uuid import UUID
 
 from session_buddy_skills import spool
-from session_buddy_skills.claude_code.events import Event, HookedSession, in_order, paired
+from session_buddy_skills.claude_code.events import HookedSession
 from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import SOURCE, id_of, invocation_of, project_of
 from session_buddy_skills.claude_code.merging import merged
+from session_buddy_skills.claude_code.ordering import Event, in_order, paired
 from session_buddy_skills.claude_code.suggestions import SUGGESTION, Suggested, outcomes_of
 from session_buddy_skills.claude_code.transcript import Transcript
 from session_buddy_skills.claude_code.uses import Use

@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from session_buddy_skills.claude_code.events import CALLS, Event
+from session_buddy_skills.capture.hook import REPLY_CHARS
+from session_buddy_skills.claude_code.events import CALLS
+from session_buddy_skills.claude_code.failures import words_of
+from session_buddy_skills.claude_code.ordering import Event
 
 Json = dict[str, Any]
 
@@ -95,7 +98,7 @@ def _decision(told: Json) -> Iterator[Json]:
 def _result(told: Json) -> Iterator[Json]:
     call = _call(told)
     if str(told.get("success")).lower() != "true":
-        error = str(told.get("error") or "")
+        error = words_of(str(told.get("error") or "")[:REPLY_CHARS])
         yield call | {"hook_event_name": "PostToolUseFailure", "error": error}
         return
     answer: Json = {"success": True}

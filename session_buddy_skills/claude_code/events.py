@@ -1,64 +1,22 @@
 """What Claude Code's hooks tell of a session, as the lines that its transcript would have.
 
-An event is what a hook was given, with the time that the hook was run at. Events come in any order
-and more than once; some never come.
+An event is what a hook was given, with the time that the hook was run at. Some never come.
 """
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from typing import Any
-
+from session_buddy_skills.claude_code.failures import FORKED, IN_BACKGROUND, LAUNCHED, REFUSED
 from session_buddy_skills.claude_code.invocations import settled
-from session_buddy_skills.claude_code.lines import Command, Line, failure_of, plain
+from session_buddy_skills.claude_code.lines import Command, Line, plain
+from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.claude_code.turns import AGENT_TOOLS, SKILL_TOOL, Thread
 from session_buddy_skills.claude_code.uses import Use
 
-Event = dict[str, Any]
-"""`at`, an ISO 8601 time with its zone, and the fields of the hook's input."""
-
+NOTIFICATION = "<task-notification>"
 CALLS = (SKILL_TOOL, *AGENT_TOOLS)
 """Tools whose calls are uses of skills or subagents."""
-AGAIN_SECONDS = 5
-"""What says the same within so long is the same event, sent twice."""
-_OF_CALLS = ("PreToolUse", "PostToolUse", "PostToolUseFailure")
 _BEGINNINGS = ("startup", "resume", "fork", "clear")
 """Sources of a SessionStart before which nothing of the session can be under way."""
-
-
-def in_order(events: Iterable[Event]) -> Iterator[Event]:
-    """The events by their times, each once."""
-    last: dict[str, datetime] = {}
-    timed = [(datetime.fromisoformat(event["at"]), event) for event in events]
-    for at, event in sorted(timed, key=lambda one: one[0]):
-        said = json.dumps({**event, "at": None}, sort_keys=True)
-        if said not in last or at - last[said] > timedelta(seconds=AGAIN_SECONDS):
-            last[said] = at
-            yield event
-
-
-def paired(events: Iterable[Event]) -> Iterator[Event]:
-    """The events in their order, with an id for each call that has none, as in other programs.
-
-    What ends a call ends the first that began with the same input.
-    """
-    open_calls: dict[str, list[str]] = defaultdict(list)
-    for event in events:
-        kind = event.get("hook_event_name")
-        if event.get("program") and kind in _OF_CALLS and not event.get("tool_use_id"):
-            called = [event.get(name) for name in ("agent_id", "tool_name", "tool_input")]
-            waiting = open_calls[json.dumps(called, sort_keys=True)]
-            key = f"{event.get('session_id')}/{event['at']}"
-            if kind == "PreToolUse":
-                waiting.append(key)
-            elif waiting:
-                key = waiting.pop(0)
-            yield event | {"tool_use_id": key}
-        else:
-            yield event
 
 
 class HookedSession:
@@ -74,7 +32,7 @@ class HookedSession:
         self.transcript: str | None = None
         self._under_way = False
         self._prompt_id: str | None = None
-        self._expanded: set[str] = set()
+        self._expanded: set[tuple[str, str]] = set()
         self._answered: set[str] = set()
         self._last: Line = {}
 
@@ -106,9 +64,12 @@ class HookedSession:
 
     def _prompt(self, event: Event, line: Line) -> None:
         prompt = plain(event.get("prompt")) or ""
+        if prompt.lstrip().startswith(NOTIFICATION) and self._goes_on(line):
+            self.main.notice(line, prompt)
+            return
         if self._goes_on(line):
             # Typed while the turn was under way; or the command's expansion came first.
-            if prompt and str(line["promptId"]) not in self._expanded:
+            if prompt and prompt.lstrip()[:1] != "/":
                 self.main.prompt = prompt
             return
         self._begin(line)
@@ -120,13 +81,16 @@ class HookedSession:
         prompt_id, name = plain(line["promptId"]), plain(event.get("command_name"))
         if event.get("expansion_type") != "slash_command" or not (prompt_id and name):
             return
-        if prompt_id in self._expanded:
+        if (prompt_id, name) in self._expanded:
             return
         if not self._goes_on(line):
             self._begin(line)
             self.main.take(line | {"type": "user", "message": {"content": " "}})
-        self._expanded.add(prompt_id)
+        again = any(one == prompt_id for one, _ in self._expanded)
+        self._expanded.add((prompt_id, name))
         arguments = plain(event.get("command_args")) or self._typed_after(name)
+        if again:  # A second one, typed while the turn was under way.
+            line = line | {"uuid": f"{prompt_id} {name}"}
         self.main.expand(line, Command(name, arguments and arguments.strip()))
 
     def _typed_after(self, name: str) -> str | None:
@@ -159,13 +123,14 @@ class HookedSession:
         called = {"type": "tool_use", "id": key, "name": name, "input": event.get("tool_input")}
         message = {"content": [called], "stop_reason": "tool_use"}
         thread = self._thread(event)
-        thread.take(line | {"type": "assistant", "message": message})
+        if key not in thread.calls if isinstance(key, str) else True:
+            thread.take(line | {"type": "assistant", "message": message})
+            if "agent_id" not in event and not self._under_way:
+                self._under_way, self._prompt_id = True, line["promptId"]
         if (use := thread.calls.get(str(key))) and use.arguments is None and not use.is_agent:
             # The first to tell of a call may know less of it.
             given = event.get("tool_input")
             use.arguments = plain(given.get("args")) if isinstance(given, dict) else None
-        if "agent_id" not in event and not self._under_way:
-            self._under_way, self._prompt_id = True, line["promptId"]
 
     def _answer(self, event: Event, line: Line) -> None:
         self._call(event, line)
@@ -240,16 +205,15 @@ class HookedSession:
 def _told_by(call: Event) -> tuple[Line | None, Line]:
     """What the text that a call was answered with tells: its result, and the block of that."""
     text = plain(call.get("tool_response")) or ""
-    if call.get("tool_name") == SKILL_TOOL:
-        if "(forked execution)" in text:
-            return {"status": "forked"}, {}
-        refused = not text.startswith("Launching skill")
-        return None, {"is_error": refused, "content": text}
-    if text.startswith("Async agent launched"):
+    if text.startswith(LAUNCHED):
+        return {"success": True}, {}
+    if FORKED in text and call.get("tool_name") == SKILL_TOOL:
+        return {"status": "forked"}, {}
+    if text.startswith(IN_BACKGROUND):
         return {"status": "async_launched"}, {}
-    block = {"is_error": True, "content": text}
-    known = failure_of({}, block) != "tool_error" or text.startswith("<tool_use_error>")
-    return (None, block) if known else ({"status": "completed"}, {})
+    if text.startswith(REFUSED):
+        return None, {"is_error": True, "content": text}
+    return {"status": "completed"}, {}
 
 
 _HANDLERS = {

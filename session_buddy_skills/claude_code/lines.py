@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from session_buddy_skills.claude_code.failures import FAILURES, words_of
+
 Line = dict[str, Any]
 Said = Literal["request", "slash", "notification", "interruption", "body", "nothing"]
 
@@ -171,21 +173,4 @@ def failure_of(line: Line, block: Line) -> str | None:
     text = f"{told if isinstance(told, str) else ''}\n{block.get('content')}"
     if _INTERRUPTED in text:
         return "interrupted"
-    for words, kind in _FAILURES.items():
-        if words in text:
-            return kind
-    return "tool_error"
-
-
-_FAILURES = {
-    "disable-model-invocation": "not_model_invocable",
-    "Unknown skill": "unknown_skill",
-    "InputValidationError": "invalid_input",
-    "hook error": "blocked_by_hook",
-    "blocked by hook": "blocked_by_hook",
-    "permission rules": "denied_by_permission_rule",
-    "Permission to use": "denied_by_permission_rule",
-    "doesn't want to proceed": "rejected_by_user",
-    "Agent type": "unknown_agent",
-}
-"""Words of a failure's text, and its kind; the first that is there counts."""
+    return FAILURES.get(words_of(text), "tool_error")

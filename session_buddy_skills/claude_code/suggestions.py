@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from session_buddy_skills.claude_code.events import Event, in_order
+from session_buddy_skills.claude_code.ordering import Event, in_order
 from session_buddy_skills.claude_code.uses import Use
 
 SUGGESTION = "Suggestion"

@@ -107,7 +107,7 @@ class Thread:
                 self._tags = (line, command)
         elif said == "notification":
             self._close()
-            self._notice(line, text)
+            self.notice(line, text)
         elif said == "request":
             self._request(line, text)
 
@@ -265,9 +265,10 @@ class Thread:
             if told.get("commandMode", "prompt") == "prompt":
                 self.prompt = prompt or self.prompt
             else:
-                self._notice(line, prompt)
+                self.notice(line, prompt)
 
-    def _notice(self, line: Line, text: str) -> None:
+    def notice(self, line: Line, text: str) -> None:
+        """Note what a notification tells of work in the background."""
         if ended := ended_task(text):
             self.ended_in_background[ended[0]] = (ended[1], time_of(line))
 

@@ -16,7 +16,7 @@ import click
 from session_buddy_skills.errors import InputError
 
 BACKUP = ".before-session-buddy-skills"
-NEXT = "To let Claude ask as well: claude mcp add --scope user skills -- session-buddy-skills"
+NEXT = "To let Claude ask too: claude mcp add --scope user skills -- session-buddy-skills"
 
 
 @click.group()
@@ -61,7 +61,10 @@ def claude_code(
     if undo and (prompts is not None or suggest is not None):
         raise click.UsageError("--undo goes together with --user, --project and --dry-run alone.")
     folder = claude_folder(Path.home()) if of_user else Path(".claude")
-    path = (folder / "settings.json").resolve()
+    try:
+        path = (folder / "settings.json").resolve()
+    except (OSError, RuntimeError) as error:  # links that lead to each other
+        raise InputError(f"{folder / 'settings.json'} leads nowhere: {error}.") from error
     before, settings = _read(path)
     try:
         changed = (
@@ -89,7 +92,7 @@ def claude_code(
         click.echo(f"Taken out of {path}. What was recorded stays; see `session-buddy-skills db`.")
         return
     if before is not None and not is_registered(settings):
-        _write(backup, before)
+        _write(backup, before, like=path)
     _write(path, after)
     kept = f", as it was it is kept in {backup.name}" if backup.exists() else ""
     click.echo(f"Written to {path}{kept}. It holds from the next start of Claude Code on.\n{NEXT}")
@@ -103,13 +106,14 @@ def _program() -> str | None:
 
 def _read(path: Path) -> tuple[str | None, dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        # Bytes, so that ends of lines stay as they are.
+        text = path.read_bytes().decode()
         settings = json.loads(text) if text.strip() else {}
     except FileNotFoundError:
         return None, {}
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON, so nothing is changed: {error}.") from error
     if not isinstance(settings, dict):
         raise InputError(f"{path} must hold an object, so nothing is changed.")
@@ -121,18 +125,25 @@ def _text(settings: dict[str, Any], before: str | None) -> str:
     found = re.search(r"^([ \t]+)\S", before or "", re.MULTILINE)
     indent = found[1] if found else "  "
     text = json.dumps(settings, indent=indent, ensure_ascii=False)
-    return text if before and not before.endswith("\n") else f"{text}\n"
+    if before is None or before.endswith("\n"):
+        text += "\n"
+    return text.replace("\n", "\r\n") if "\r\n" in (before or "") else text
 
 
 def _as_it_was(settings: dict[str, Any], backup: Path) -> str | None:
     """The text of the copy, if that says the same, but for what is empty."""
-    from session_buddy_skills.capture.registration import unregistered
-
     with suppress(OSError, ValueError):
-        text = backup.read_text(encoding="utf-8")
-        if unregistered(json.loads(text)) == unregistered(settings):
+        text = backup.read_bytes().decode()
+        if _bare(json.loads(text)) == _bare(settings):
             return text
     return None
+
+
+def _bare(settings: dict[str, Any]) -> str:
+    """Settings without hooks and variables that are empty, as text: 1 is not true."""
+    hooks = {event: entries for event, entries in (settings.get("hooks") or {}).items() if entries}
+    parts = {name: value for name, value in (settings | {"hooks": hooks}).items() if value != {}}
+    return json.dumps(parts)
 
 
 def _difference(before: str | None, after: str, path: Path) -> list[str]:
@@ -141,17 +152,21 @@ def _difference(before: str | None, after: str, path: Path) -> list[str]:
     return [line if line.endswith("\n") else f"{line}\n" for line in found]
 
 
-def _write(path: Path, text: str | None) -> None:
-    """All of it or nothing; None removes the file."""
+def _write(path: Path, text: str | None, like: Path | None = None) -> None:
+    """All of it or nothing, readable for whom `like`, or the file itself, is; None removes it."""
     if text is None:
         path.unlink()
         return
     new = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text, encoding="utf-8")
-        if path.exists():
-            new.chmod(path.stat().st_mode & 0o777)
+        # There may be keys in it: nobody may read more of it than of what it takes the place of.
+        model = like or path
+        mode = model.stat().st_mode if model.exists() else 0o600
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        new.chmod(mode & 0o777)
         new.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -18,7 +18,7 @@ from session_buddy_skills.background import in_background
 from session_buddy_skills.capture import events as intake_module
 from session_buddy_skills.capture import hook, sessions
 from session_buddy_skills.capture.events import EventIntake
-from session_buddy_skills.claude_code.events import Event
+from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.imports import OF_CALLS
 from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.mcp_http import McpHttp
@@ -50,7 +50,8 @@ def folder(tmp_path: Path) -> Path:
 def put(folder: Path, *events: Event) -> None:
     """Spool events as the hook does, each at its time."""
     for event in events:
-        if (kept := hook._kept(dict(event))) is not None:
+        kept = event if "prompts" in event else hook._kept(dict(event))
+        if kept is not None:
             spool.put(folder, [kept | {"at": event["at"]}])
 
 

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from session_buddy_skills.capture.events import EventIntake
 from session_buddy_skills.capture.telemetry import REDACTED
 from session_buddy_skills.capture.telemetry import events_of as told_by
-from session_buddy_skills.claude_code.events import Event
+from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.limits import BODY_BYTES
 from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.service import Service

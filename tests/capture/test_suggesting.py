@@ -18,7 +18,7 @@ from session_buddy_skills.ab_testing import group_of
 from session_buddy_skills.ab_tests import AnalyzeRequest, AssignRequest
 from session_buddy_skills.capture.events import EventIntake
 from session_buddy_skills.capture.suggesting import TEST
-from session_buddy_skills.claude_code.events import Event
+from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.claude_code.suggestions import SUGGESTION
 from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.mcp_http import McpHttp

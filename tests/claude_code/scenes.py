@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from session_buddy_skills.claude_code.events import Event, HookedSession, in_order, paired
+from session_buddy_skills.capture import hook
+from session_buddy_skills.claude_code.events import HookedSession
 from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import invocation_of
 from session_buddy_skills.claude_code.merging import merged
+from session_buddy_skills.claude_code.ordering import Event, in_order, paired
 from session_buddy_skills.claude_code.transcript import Transcript
 from session_buddy_skills.claude_code.uses import Use
 from session_buddy_skills.imports import ImportedInvocation
@@ -83,7 +85,8 @@ def expected(scene: str) -> list[Told]:
 def events_of(scene: str) -> list[Event]:
     """What the hook would have spooled."""
     lines = (SCENES / scene / "hooks.jsonl").read_text().splitlines()
-    return [{"at": one["captured_at"], **one["stdin"]} for one in map(json.loads, lines)]
+    told = [(one["captured_at"], hook._kept(one["stdin"])) for one in map(json.loads, lines)]
+    return [kept | {"at": at} for at, kept in told if kept is not None]
 
 
 def transcripts_of(scene: str) -> dict[str, Transcript]:

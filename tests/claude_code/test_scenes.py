@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from session_buddy_skills.claude_code.events import Event
+from session_buddy_skills.claude_code.ordering import Event
 from tests.claude_code.scenes import (
     EXPECTED,
     account_of,
@@ -63,14 +63,15 @@ def test_a_tenth_of_the_events_is_lost(scene: str) -> None:
         assert sorted(map(told, found), key=key) == expected(scene), seed
 
 
-def twice_and_shuffled(events: list[Event], seed: int) -> list[Event]:
-    """Each event a second time within a second, all of them in any order."""
+def twice_and_shuffled(events: list[Event], seed: int, seconds: float) -> list[Event]:
+    """Each event stamped late by up to so long, and again by up to a second; in any order."""
     chance = random.Random(seed)
-    again = []
-    for event in events:
-        late = datetime.fromisoformat(event["at"]) + timedelta(seconds=chance.random())
-        again.append(event | {"at": late.isoformat(timespec="milliseconds")})
-    both = events + again
+
+    def late(event: Event, most: float) -> Event:
+        at = datetime.fromisoformat(event["at"]) + timedelta(seconds=most * chance.random())
+        return event | {"at": at.isoformat(timespec="microseconds")}
+
+    both = [late(event, seconds) for event in events] + [late(event, 1) for event in events]
     chance.shuffle(both)
     return both
 
@@ -79,9 +80,10 @@ def twice_and_shuffled(events: list[Event], seed: int) -> list[Event]:
 def test_everything_twice_and_shuffled(scene: str) -> None:
     transcripts = transcripts_of(scene)
     for seed in range(20):
-        events = twice_and_shuffled(events_of(scene), seed)
+        events = twice_and_shuffled(events_of(scene), seed, seconds=1)
         both = account_of(hooked(events), transcripts)
         assert sorted(map(told, both), key=key) == expected(scene), seed
         if scene not in HOOKS_CANNOT_KNOW:
+            events = twice_and_shuffled(events_of(scene), seed, seconds=0.2)
             alone = account_of(hooked(events), {})
             assert sorted(map(told, alone), key=key) == expected(scene), seed
