@@ -32,6 +32,7 @@ PROMPT = {"hook_event_name": "UserPromptSubmit", "session_id": "s", "prompt_id":
 def seconds(told: bytes, folder: str, prompts: str = "full", *options: str) -> float:
     """Of one run."""
     variables = {f"{PREFIX}DATA_DIR": folder, f"{PREFIX}PROMPTS": prompts}
+    variables[f"{PREFIX}START_SERVER"] = "0"
     since = time.perf_counter()
     subprocess.run([*COMMAND, *options], input=told, env=variables, check=True)
     return time.perf_counter() - since

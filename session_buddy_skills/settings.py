@@ -84,6 +84,10 @@ class Settings(BaseSettings):
             "`full`, `redacted`, without the secrets that are found in them, or `none`."
         ),
     )
+    start_server: bool = Field(
+        default=True,
+        description="Whether hooks of Claude Code start the local server where there is none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much is logged, to standard error."
     )

@@ -62,6 +62,12 @@ KEPT = (
 REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync")
 
 
+STARTING = ("SessionStart", "UserPromptSubmit")
+"""Events at which the server is started if there is none: it leaves when nobody needs it."""
+START = (
+    "from session_buddy_skills import local_server, locations; "
+    "local_server.ensure(locations.locations())"
+)
 SUGGEST_SECONDS = 0.15
 """What a suggestion may take of the user's time."""
 
@@ -88,6 +94,8 @@ def main(options: list[str]) -> None:
             if program:
                 events = [one | {"program": program} for one in events]
             _spool("".join(f"{json.dumps(one)}\n" for one in events), at)
+        if not program and told.get("hook_event_name") in STARTING:
+            _start_server()
         if "--suggest" in options and told.get("hook_event_name") == "UserPromptSubmit":
             _suggest(told)
     except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
@@ -230,6 +238,23 @@ def _spool(line: str, at: int) -> None:
         raise
     finally:
         os.close(file)
+
+
+def _start_server() -> None:
+    """Have another process start the local server, unless one is there; nobody waits for that."""
+    if os.environ.get("SESSION_BUDDY_SKILLS_START_SERVER", "").lower() in ("0", "false", "no"):
+        return
+    import json
+
+    try:
+        with open(_beside("server.json"), encoding="utf-8") as file:
+            os.kill(int(json.load(file)["pid"]), 0)
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # There is none, or it is gone.
+    nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
+    program = [sys.executable, "-c", START]
+    os.posix_spawn(sys.executable, program, os.environ, file_actions=nothing, setsid=True)
 
 
 def _suggest(told: Fields) -> None:

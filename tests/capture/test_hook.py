@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from session_buddy_skills import local_server
 from session_buddy_skills.capture import hook
 from session_buddy_skills.claude_code.events import CALLS
 from session_buddy_skills.limits import QUERY_CHARS
 from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.settings import Settings
+from tests.claude_code.scenes import EXPECTED, SCENES, needs_scenes
 from tests.disk import small_disk
 
 COMMAND = [str(Path(sys.executable).parent / "session-buddy-skills"), "hook"]
@@ -35,7 +38,8 @@ def run_command_of(
 ) -> subprocess.CompletedProcess[bytes]:
     """Likewise, of another command that may say something."""
     given = told if isinstance(told, bytes) else json.dumps(told).encode()
-    named = {name: str(value) for name, value in variables.items()}
+    # Tests that want a server start it themselves, and stop it.
+    named = {f"{PREFIX}START_SERVER": "0"} | {name: str(value) for name, value in variables.items()}
     done = subprocess.run(command, input=given, capture_output=True, env=named, timeout=30)
     assert done.returncode == 0
     return done
@@ -172,6 +176,40 @@ def test_a_module_that_is_missing(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise ImportError('No module named json')")
     run_hook(event(), PYTHONPATH=tmp_path, **{f"{PREFIX}DATA_DIR": tmp_path})
     assert "No module named json" in logged(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_session_starts_the_server_where_there_is_none(tmp_path: Path) -> None:
+    """The hook is gone at once; of two that find none, one server comes."""
+    own = Locations(tmp_path)
+    variables = {"DATA_DIR": tmp_path, "PORT": 0, "EMBEDDER": "none", "START_SERVER": 1}
+    named = {f"{PREFIX}{name}": value for name, value in variables.items()}
+    for session in ("s1", "s2"):
+        run_hook(event("SessionStart", source="startup", session_id=session), **named)
+    give_up = time.monotonic() + 30
+    while (found := local_server.running(own)) is None:
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+    try:
+        run_hook(event("UserPromptSubmit", prompt="x"), **named)
+        time.sleep(0.5)
+        assert local_server.running(own) == found
+    finally:
+        assert local_server.stop(own) is not None
+
+
+@needs_scenes
+def test_what_others_answered_is_never_kept(tmp_path: Path) -> None:
+    """Of no scene, whatever may be kept of requests."""
+    told = [
+        json.loads(line)["stdin"]
+        for scene in EXPECTED
+        for line in (SCENES / scene / "hooks.jsonl").read_text().splitlines()
+    ]
+    kept = json.dumps([hook._kept(one) for one in told])
+    for words in ("Finding 1", "looks fine", "skill use is frozen", "Available agents", "Did you"):
+        assert words in json.dumps(told)
+        assert words not in kept
 
 
 SECRETS = {
