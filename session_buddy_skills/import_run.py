@@ -236,9 +236,9 @@ class Run:
 
     async def _keep_some(self, source: Source, invocations: list[Invocation]) -> Kept:
         if self._order.dry_run:
-            return await self._store.known(invocations)
+            return await self._store.known(invocations, source.formers)
         await self._start()
-        return await self._store.keep(self._file(source), invocations)
+        return await self._store.keep(self._file(source), invocations, source.formers)
 
     async def _keep_items(self, source: Source) -> int:
         rows = source.items()

@@ -108,6 +108,8 @@ class Source(Protocol):
     """SHA-256 of the content, in hexadecimal."""
     noted: Counter[str]
     """What is worth telling of it, and how often; whole once it was read."""
+    formers: Mapping[UUID, UUID] = {}
+    """Ids that invocations may be stored under already, by theirs; likewise."""
 
     def records(self) -> Iterator[ImportedInvocation | BadRecord]:
         """Its invocations, and what cannot be taken."""

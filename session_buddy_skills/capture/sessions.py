@@ -42,6 +42,8 @@ TURNING_POINTS = (
 """Events at which the transcript has something to tell that hooks do not."""
 LOOKS_SECONDS = (0.0, 1.0, 3.0, 7.0, 15.0, 30.0)
 """How long after such an event the transcript is looked at: it is written a little later."""
+KEY = "Key"
+"""The kind of event that is added for the key that a slash command has in the transcript."""
 STRICTEST_FIRST = ("none", "redacted", "full")
 """What may be kept of requests: of a session as little as was ever said of it."""
 GONE_AFTER = timedelta(hours=24)
@@ -147,7 +149,11 @@ class LiveSession:
         prompts = next((one for one in STRICTEST_FIRST if one in allowed), STRICTEST_FIRST[0])
         told: Told = []
         noted: Counter[str] = Counter()
-        known = merged(hooked.uses(), read.uses if read else [])
+        uses = hooked.uses()
+        for use in uses:
+            use.key = self._keys.get(use.key, use.key)
+        known = merged(uses, read.uses if read else [])
+        self._remember_keys({former: use.key for use, former in known if former})
         self.suggested = outcomes_of(self._events, [use for use, _ in known])
         for use, former in known:
             try:
@@ -165,6 +171,21 @@ class LiveSession:
                 told.append((one, None if former is None else id_of(former)))
         self._changed = False
         return told
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        """Keys of slash commands in the transcript, by their prompts, as far as it was read."""
+        told = (one for one in self._events if one.get("hook_event_name") == KEY)
+        return {str(one["prompt_id"]): str(one["key"]) for one in told}
+
+    def _remember_keys(self, keys: Mapping[str, str]) -> None:
+        """Note them, since transcripts go, and what is recorded is to keep its id."""
+        base = {"hook_event_name": KEY, "session_id": self.session_id}
+        new = keys.items() - self._keys.items()
+        at = datetime.now(UTC).isoformat()
+        if events := [base | {"at": at, "prompt_id": one, "key": key} for one, key in new]:
+            self._write(events)
+            self._events += events
 
     def _hear(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -210,10 +231,10 @@ def _private(use: Use, prompts: str) -> Use:
 
 def wrong_with(event: Event) -> str | None:
     """What makes it no event, if anything does."""
-    if event.get("hook_event_name") == SUGGESTION and not (
-        isinstance(event.get("skill_name"), str) and isinstance(event.get("prompt_id"), str)
-    ):
-        return "it suggests nothing"
+    added = {SUGGESTION: ("skill_name", "prompt_id"), KEY: ("key", "prompt_id")}
+    for name in added.get(str(event.get("hook_event_name")), ()):
+        if not isinstance(event.get(name), str):
+            return f"it has no {name}"
     if not isinstance(event.get("session_id"), str) or not event["session_id"]:
         return "it has no session_id"
     try:

@@ -17,14 +17,13 @@ def merged(hooked: Sequence[Use], read: Sequence[Use]) -> list[tuple[Use, str | 
     hooks by its prompt, and in the transcript by its line, since copies of a session keep that.
     """
     by_key = {use.key: use for use in hooked}
-    by_prompt = {use.key: use for use in hooked if use.prompt_id == use.key}
     found: list[tuple[Use, str | None]] = []
     for use in read:
         known = by_key.pop(use.key, None)
         former = None
-        if known is None and use.prompt_id and use.prompt_id in by_prompt:
+        if use.prompt_id and use.prompt_id != use.key and use.called_by == "slash":
             former = use.prompt_id
-            known = by_key.pop(former, None)
+            known = known or by_key.pop(former, None)
         found.append((use if known is None else _one(known, use), former))
     return found + [(use, None) for use in by_key.values()]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from session_buddy_skills.claude_code.files import sessions_in
-from session_buddy_skills.claude_code.invocations import invocation_of
+from session_buddy_skills.claude_code.invocations import id_of, invocation_of
 from session_buddy_skills.claude_code.transcript import Transcript
 from session_buddy_skills.claude_code.uses import Use
 from session_buddy_skills.errors import InputError
@@ -77,6 +77,10 @@ class Session(Source):
             self._transcript = told = Transcript(self.path, self._files)
             self.digest, self.noted = told.digest, told.noted
             self._read = [*(self._invocation(use, told) for use in told.uses), *told.bad]
+            # Captured where the transcript could not be read, a command is known by its prompt.
+            self.formers = {
+                id_of(use.key): id_of(use.prompt_id) for use in told.uses if use.prompt_id
+            }
         return self._transcript
 
     def _invocation(self, use: Use, told: Transcript) -> ImportedInvocation | BadRecord:

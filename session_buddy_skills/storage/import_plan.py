@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -52,6 +52,20 @@ class Plan:
     repeated: int
     """How many came twice."""
     differing: int = 0
+    renamed: list[tuple[UUID, Invocation]] = field(default_factory=list)
+    """Former ids, and what is stored under them with its own."""
+
+    @property
+    def gone(self) -> list[UUID]:
+        """Ids of what is stored and is written anew, or under another id."""
+        return [one.invocation_id for one, _ in self.completed] + [key for key, _ in self.renamed]
+
+    @property
+    def rows(self) -> list[Invocation]:
+        """All that is to be written."""
+        completed = {new.invocation_id: new for _, new in self.completed}
+        renamed = [one for _, one in self.renamed if one.invocation_id not in completed]
+        return [*self.added, *completed.values(), *renamed]
 
     @property
     def counts(self) -> Kept:
@@ -66,15 +80,22 @@ class Plan:
         return new + [Written(one, new=False, changed=True, was=old) for old, one in self.completed]
 
 
-async def plan_of(connection: Connection, invocations: Sequence[Invocation]) -> Plan:
-    """What storing them comes to, given what is stored."""
+async def plan_of(
+    connection: Connection, invocations: Sequence[Invocation], formers: Mapping[UUID, UUID]
+) -> Plan:
+    """What storing them comes to, given what is stored, be it under a former id."""
     unique = {one.invocation_id: one for one in reversed(invocations)}
-    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(unique)})
-    texts = await texts_of(connection, [row for row in rows if row["outcome"] in OPEN])
+    others = {formers[key] for key in unique if key in formers}
+    rows = await connection.fetch("stored_by_id", {"invocation_ids": [*unique, *others]})
+    changing = [row for row in rows if row["outcome"] in OPEN or row["invocation_id"] in others]
+    texts = await texts_of(connection, changing)
     stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
     plan = Plan([], [], [], len(invocations) - len(unique))
     for key in dict.fromkeys(one.invocation_id for one in invocations):
         new, old = unique[key], stored.get(key)
+        if old is None and (former := stored.get(formers.get(key, key))) is not None:
+            old = replace(former, invocation_id=key)
+            plan.renamed.append((former.invocation_id, old))
         if old is None:
             plan.added.append(new)
         elif old.outcome in OPEN and new.outcome not in OPEN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -86,30 +86,32 @@ class ImportStore:
         row = {"run_id": run_id, "status": status, "ended_at": datetime.now(UTC)}
         await self._write(lambda connection: connection.execute("end_import", row))
 
-    async def known(self, invocations: Sequence[Invocation]) -> Kept:
+    async def known(self, invocations: Sequence[Invocation], formers: Mapping[UUID, UUID]) -> Kept:
         """What `keep` would do."""
 
         async def work(connection: Connection) -> Kept:
-            plan = await plan_of(connection, invocations)
+            plan = await plan_of(connection, invocations, formers)
             return plan.counts
 
         return await read(self._database, work)
 
-    async def keep(self, file: Row, invocations: Sequence[Invocation]) -> Kept:
+    async def keep(
+        self, file: Row, invocations: Sequence[Invocation], formers: Mapping[UUID, UUID]
+    ) -> Kept:
         """Store what is not stored, and the ends of what was stored without one.
 
-        What is stored otherwise stays as it is. `file` is a row of `skill_import_file`. All of it
-        or nothing; in between nothing else is written.
+        What is stored otherwise stays as it is; what is stored under a former id bears the new one
+        from then on. `file` is a row of `skill_import_file`. All of it or nothing; in between
+        nothing else is written.
         """
         written: list[Written] = []
 
         async def work(connection: Connection) -> Kept:
-            plan = await plan_of(connection, invocations)
+            plan = await plan_of(connection, invocations, formers)
             written[:] = plan.written
-            if plan.completed:
-                ids = [one.invocation_id for one, _ in plan.completed]
-                await connection.execute("delete_invocations", {"invocation_ids": ids})
-            await insert_rows(connection, [*plan.added, *(new for _, new in plan.completed)])
+            if plan.gone:
+                await connection.execute("delete_invocations", {"invocation_ids": plan.gone})
+            await insert_rows(connection, plan.rows)
             await note(connection, file["run_id"], plan)
             await connection.execute("insert_import_file", file)
             return plan.counts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,8 @@ from session_buddy_skills.capture import events as intake_module
 from session_buddy_skills.capture import hook, sessions
 from session_buddy_skills.capture.events import EventIntake
 from session_buddy_skills.claude_code.ordering import Event
-from session_buddy_skills.imports import OF_CALLS
+from session_buddy_skills.importers.transcripts import Transcripts
+from session_buddy_skills.imports import OF_CALLS, Ordered
 from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.mcp_http import McpHttp
 from session_buddy_skills.models import CompleteRequest, Invocation, Outcome
@@ -244,6 +246,49 @@ async def test_a_slash_command_keeps_the_id_of_its_line(
     assert (before.outcome, after.outcome) == (Outcome.PENDING, Outcome.COMPLETED)
     assert before.invocation_id != after.invocation_id
     assert (after.user_query, after.arguments) == ("/lint src", "src")
+
+
+SLASH = "04a-slash-skill"
+
+
+@needs_scenes
+async def test_a_transcript_that_goes_leaves_its_ids(
+    service: Service, folder: Path, tmp_path: Path
+) -> None:
+    """What is recorded keeps its id, also for a server that comes later."""
+    copy = tmp_path / "copy"
+    shutil.copytree(SCENES / SLASH / "transcript", copy)
+    [main] = copy.rglob("*.jsonl")
+    events = [one | {"transcript_path": str(main)} for one in events_of(SLASH)]
+    put(folder, *events)
+    await EventIntake(service, folder).take_in()
+    [before] = await all_invocations(service)
+    shutil.rmtree(copy)
+    put(folder, event("SessionStart", 0, source="resume", session_id=before.session_id))
+    await EventIntake(service, folder).take_in()
+    [after] = await all_invocations(service)
+    assert (after.invocation_id, after.model) == (before.invocation_id, before.model)
+
+
+@needs_scenes
+async def test_what_was_captured_without_its_transcript_is_found_by_an_import(
+    service: Service, folder: Path
+) -> None:
+    for scene in (SLASH, "01-model-skill"):
+        put(folder, *(one | {"transcript_path": "/nowhere.jsonl"} for one in events_of(scene)))
+    await EventIntake(service, folder).take_in()
+    [slash, called_by_model] = sorted(
+        await all_invocations(service), key=lambda one: one.called_by != "slash"
+    )
+    paths = [SCENES / scene / "transcript/projects" for scene in (SLASH, "01-model-skill")]
+    order = checked(Ordered, kind="claude-code", paths=paths)
+    assert (await service.imports.run(Transcripts(), order)).added == 0
+    found = {one.called_by: one for one in await all_invocations(service)}
+    assert found["model"].invocation_id == called_by_model.invocation_id
+    assert found["slash"].invocation_id != slash.invocation_id
+    assert found["slash"].user_query == slash.user_query == "/fix-lint some args"
+    again = await service.imports.run(Transcripts(), order)
+    assert (again.added, again.unchanged) == (0, 2)
 
 
 @pytest.mark.parametrize(
