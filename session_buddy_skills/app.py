@@ -13,9 +13,9 @@ from starlette.applications import Starlette
 from session_buddy_skills.capture.otlp import add_otlp
 from session_buddy_skills.capture.suggesting import add_suggesting
 from session_buddy_skills.importers.kinds import BY_KIND
-from session_buddy_skills.intakes import taking_in
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.taking_in import taking_in
 from session_buddy_skills.tools.ab_testing import AB_TESTING_TOOLS
 from session_buddy_skills.tools.analysing import ANALYSING_TOOLS
 from session_buddy_skills.tools.catalog import CATALOG_TOOLS

@@ -74,7 +74,7 @@ LEVELS = {
     "bridge": 3,
     "shim": 3,
     "app": 4,
-    "intakes": 4,
+    "taking_in": 4,
     "cli": 4,
     "entry": 4,
 }

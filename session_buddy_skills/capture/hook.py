@@ -99,7 +99,7 @@ def main(options: list[str]) -> None:
         if "--suggest" in options and told.get("hook_event_name") == "UserPromptSubmit":
             _suggest(told)
     except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
-        _log(error)
+        _log(f"an event is not kept: {type(error).__name__}: {error}")
 
 
 def _named(option: str, options: list[str]) -> str | None:
@@ -156,7 +156,10 @@ def _kept(told: Fields) -> Fields | None:
             event[name] = told[name]
     how = os.environ.get("SESSION_BUDDY_SKILLS_PROMPTS") or "full"
     if how not in PROMPTS:
-        _log(ValueError(f"SESSION_BUDDY_SKILLS_PROMPTS must be one of {', '.join(PROMPTS)}"))
+        _log(
+            "requests are left out: SESSION_BUDDY_SKILLS_PROMPTS must be one of "
+            f"{', '.join(PROMPTS)}, not {how}"
+        )
         how = "none"
     return private(event, how)
 
@@ -313,10 +316,9 @@ def _stamp(at: int) -> str:
     return f"{whole}.{rest // 1000:06d}+00:00"
 
 
-def _log(error: BaseException) -> None:
+def _log(words: str) -> None:
     """Say what went wrong, in one line of the log, or on stderr if that cannot be written."""
-    words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-    line = f"{_stamp(time.time_ns())} an event of Claude Code is not kept: {words}\n"
+    line = f"{_stamp(time.time_ns())} {' '.join(words.split())[:300]}\n"
     try:
         path = _beside("hooks.log")
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)

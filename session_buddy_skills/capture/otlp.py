@@ -8,7 +8,6 @@ from typing import Any
 
 from anyio import to_thread
 from fastmcp import FastMCP
-from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -16,7 +15,7 @@ from session_buddy_skills import spool
 from session_buddy_skills.capture import hook
 from session_buddy_skills.capture.telemetry import Json, events_of
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.http_bodies import TooLargeError, body_of
+from session_buddy_skills.http_bodies import TooLargeError, body_of, object_of
 from session_buddy_skills.limits import BODY_BYTES
 from session_buddy_skills.settings import Settings
 
@@ -85,13 +84,7 @@ def _export(body: bytes, kind: str) -> Json:
         return found
     if kind != JSON:
         raise InputError(f"the content-type must be {JSON} or {PROTOBUF}, not {kind!r}.")
-    try:
-        export = from_json(body)
-    except ValueError as error:
-        raise InputError(f"the body is not JSON: {error}.") from error
-    if not isinstance(export, dict):
-        raise InputError("the body must be an object with resourceLogs.")
-    return export
+    return object_of(body)
 
 
 def _failure(status: int, error: Exception) -> Response:

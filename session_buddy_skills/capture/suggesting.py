@@ -13,7 +13,6 @@ from typing import Any
 from anyio import to_thread
 from fastmcp import FastMCP
 from pydantic import Field
-from pydantic_core import from_json
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
@@ -23,7 +22,7 @@ from session_buddy_skills.claude_code.invocations import id_of
 from session_buddy_skills.claude_code.suggestions import SUGGESTION, Suggested
 from session_buddy_skills.errors import InputError, SkillsError
 from session_buddy_skills.fields import Name
-from session_buddy_skills.http_bodies import body_of
+from session_buddy_skills.http_bodies import body_of, object_of
 from session_buddy_skills.recommendations import LongQuery
 from session_buddy_skills.requests import Request, checked
 from session_buddy_skills.service import Service
@@ -57,23 +56,13 @@ def add_suggesting(
     @mcp.custom_route("/suggest", methods=["POST"])
     async def suggest(request: HttpRequest) -> Response:
         try:
-            asked = checked(SuggestRequest, **_object(await body_of(request)))
+            asked = checked(SuggestRequest, **object_of(await body_of(request)))
             line = await _line(service(), settings(), asked)
         except InputError as error:
             return JSONResponse({"error": str(error)}, 400, HEADERS)
         except (SkillsError, OSError) as error:
             return JSONResponse({"error": str(error)}, 503, HEADERS)
         return JSONResponse({"line": line}, headers=HEADERS)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = from_json(body)
-    except ValueError as error:
-        raise InputError(f"the body must be a JSON object: {error}.") from error
-    if not isinstance(found, dict):
-        raise InputError("the body must be a JSON object.")
-    return found
 
 
 async def _line(service: Service, settings: Settings, asked: SuggestRequest) -> str | None:

@@ -19,11 +19,11 @@ import anyio
 
 from session_buddy_skills import server_file
 from session_buddy_skills.errors import AddressError
-from session_buddy_skills.intakes import taking_in
 from session_buddy_skills.locations import HOST
 from session_buddy_skills.server_file import ServerFile
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings, one_thread_for_arrays
+from session_buddy_skills.taking_in import taking_in
 
 if TYPE_CHECKING:
     import uvicorn

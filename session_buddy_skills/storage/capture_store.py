@@ -67,6 +67,8 @@ class CaptureStore:
                     written.append(Written(better, new=was is None, changed=True, was=was))
             if gone:
                 await connection.execute("delete_invocations", {"invocation_ids": gone})
+                # They are no longer what an import alone has brought: its undo leaves them.
+                await connection.execute("forget_import_notes", {"invocation_ids": gone})
             await insert_rows(connection, [one.invocation for one in written])
             return len(written)
 

@@ -7,12 +7,11 @@ from typing import Any
 from fastmcp import FastMCP
 from fastmcp.exceptions import NotFoundError, ToolError
 from mcp_types import TextContent
-from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from session_buddy_skills.errors import InputError, shown
-from session_buddy_skills.http_bodies import TooLargeError, body_of
+from session_buddy_skills.http_bodies import TooLargeError, body_of, object_of
 from session_buddy_skills.mcp_http import REFUSED
 
 # Such clients open a connection a call; one left open costs them a second when it has died.
@@ -29,7 +28,7 @@ def add_plain_http(mcp: FastMCP[Any]) -> None:
     @mcp.custom_route("/tools/{name}", methods=["POST"])
     async def call_tool(request: Request) -> Response:
         try:
-            arguments = await _arguments(request)
+            arguments = object_of(await body_of(request) or b"{}")
         except TooLargeError as error:
             return _failure(413, str(error))
         except InputError as error:
@@ -49,17 +48,6 @@ async def _answer(mcp: FastMCP[Any], name: str, arguments: dict[str, Any]) -> Re
     if result.is_error:
         return _failure(400 if REFUSED in (result.meta or {}) else 503, block.text)
     return Response(block.text, media_type="application/json", headers=HEADERS)
-
-
-async def _arguments(request: Request) -> dict[str, Any]:
-    body = await body_of(request)
-    try:
-        arguments = from_json(body or b"{}")
-    except ValueError as error:
-        raise InputError(f"the body must be a JSON object: {error}.") from error
-    if not isinstance(arguments, dict):
-        raise InputError(f"the body must be a JSON object, not {shown(arguments)}.")
-    return arguments
 
 
 def _failure(status: int, message: str) -> Response:

@@ -291,6 +291,29 @@ async def test_what_was_captured_without_its_transcript_is_found_by_an_import(
     assert (again.added, again.unchanged) == (0, 2)
 
 
+@needs_scenes
+async def test_the_undo_of_an_import_leaves_what_was_captured_since(
+    service: Service, folder: Path
+) -> None:
+    scene = "09b-sigkill-during-bash"  # Its transcript tells no end.
+    order = checked(Ordered, kind="claude-code", paths=[SCENES / scene / "transcript/projects"])
+    run = await service.imports.run(Transcripts(), order)
+    [imported] = await all_invocations(service)
+    prompt, session = events_of(scene)[-1]["prompt_id"], imported.session_id
+    stop = {
+        "hook_event_name": "Stop",
+        "prompt_id": prompt,
+        "session_id": session,
+        "prompts": "full",
+    }
+    put(folder, *events_of(scene), stop | {"at": "2026-11-23T05:39:40+00:00"})
+    await EventIntake(service, folder).take_in()
+    assert run.run_id is not None
+    await service.imports.undo(run.run_id)
+    [captured] = await all_invocations(service)
+    assert captured.outcome is Outcome.COMPLETED
+
+
 @pytest.mark.parametrize(
     ("prompts", "query", "arguments"),
     [("none", None, None), ("redacted", "use [redacted]", "[redacted]")],

@@ -285,5 +285,5 @@ def test_none_of_a_request_is_kept(tmp_path: Path) -> None:
 def test_a_wrong_setting_keeps_nothing_of_requests(tmp_path: Path) -> None:
     variables = {f"{PREFIX}DATA_DIR": tmp_path, f"{PREFIX}PROMPTS": "some"}
     run_hook(event("UserPromptSubmit", prompt="SECRET"), **variables)
-    assert "PROMPTS must be one of full, redacted, none" in logged(tmp_path)
+    assert "PROMPTS must be one of full, redacted, none, not some" in logged(tmp_path)
     assert spooled(tmp_path)[0]["prompt"] is None

@@ -165,8 +165,8 @@ async def test_what_both_tell_of_is_recorded_once(service: Service, tmp_path: Pa
 
 
 REFUSED: dict[str, tuple[bytes, dict[str, str], int, str]] = {
-    "no JSON": (b"{", {"content_type": "application/json"}, 400, "the body is not JSON"),
-    "no object": (b"[]", {"content_type": "application/json"}, 400, "must be an object"),
+    "no JSON": (b"{", {"content_type": "application/json"}, 400, "must be a JSON object"),
+    "no object": (b"[]", {"content_type": "application/json"}, 400, "must be a JSON object"),
     "no protobuf": (
         b"\xff\xff", {"content_type": "application/x-protobuf"}, 400,
         "is not an ExportLogsServiceRequest",

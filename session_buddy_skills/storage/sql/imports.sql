@@ -35,6 +35,10 @@ FROM (
 DELETE FROM skill_import_record
 WHERE run_id = $run_id AND invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
+-- name: forget_import_notes
+DELETE FROM skill_import_record
+WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
+
 -- name: import_records_known
 -- Those of these invocations that the run has noted before.
 SELECT invocation_id, change
