@@ -64,14 +64,6 @@ REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync"
 
 STARTING = ("SessionStart", "UserPromptSubmit")
 """Events at which the server is started if there is none: it leaves when nobody needs it."""
-START = (
-    "from session_buddy_skills import local_server, locations; "
-    "local_server.ensure(locations.locations())"
-)
-SUGGEST_SECONDS = 0.15
-"""What a suggestion may take of the user's time."""
-
-
 PROGRAMS = ("gemini-cli", "copilot-cli", "codex-cli", "cursor")
 """What `--from` takes: the other programs, each with an adapter of that name."""
 
@@ -95,9 +87,12 @@ def main(options: list[str]) -> None:
                 events = [one | {"program": program} for one in events]
             _spool("".join(f"{json.dumps(one)}\n" for one in events), at)
         if not program and told.get("hook_event_name") in STARTING:
-            _start_server()
-        if "--suggest" in options and told.get("hook_event_name") == "UserPromptSubmit":
-            _suggest(told)
+            from session_buddy_skills.capture.hook_server import start, suggested
+
+            start(_beside("server.json"))
+            if "--suggest" in options and (line := suggested(told, _beside("server.json"))):
+                context = {"hookEventName": told["hook_event_name"], "additionalContext": line}
+                sys.stdout.write(json.dumps({"hookSpecificOutput": context}))
     except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
         _log(f"an event is not kept: {type(error).__name__}: {error}")
 
@@ -241,60 +236,6 @@ def _spool(line: str, at: int) -> None:
         raise
     finally:
         os.close(file)
-
-
-def _start_server() -> None:
-    """Have another process start the local server, unless one is there; nobody waits for that."""
-    if os.environ.get("SESSION_BUDDY_SKILLS_START_SERVER", "").lower() in ("0", "false", "no"):
-        return
-    import json
-
-    try:
-        with open(_beside("server.json"), encoding="utf-8") as file:
-            os.kill(int(json.load(file)["pid"]), 0)
-            return
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # There is none, or it is gone.
-    nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
-    program = [sys.executable, "-c", START]
-    os.posix_spawn(sys.executable, program, os.environ, file_actions=nothing, setsid=True)
-
-
-def _suggest(told: Fields) -> None:
-    """Ask the local server, if there is one and it answers in time."""
-    import json
-    import socket
-
-    until = time.monotonic() + SUGGEST_SECONDS
-    prompt = told.get("prompt")
-    if not isinstance(prompt, str) or prompt.lstrip()[:1] in ("/", "<"):
-        return
-    try:
-        with open(_beside("server.json"), encoding="utf-8") as file:
-            server = json.load(file)
-        host, _, port = server["url"].removeprefix("http://").rpartition(":")
-        asked = {name: told.get(name) for name in ("session_id", "prompt_id")}
-        body = json.dumps(asked | {"prompt": prompt[:CHARS]}).encode()
-        head = f"POST /suggest HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n"
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        if server.get("token"):
-            head += f"Authorization: Bearer {server['token']}\r\n"
-        answer = b""
-        address = host.strip("[]"), int(port)
-        with socket.create_connection(address, SUGGEST_SECONDS) as connection:
-            connection.sendall(f"{head}\r\n".encode() + body)
-            while True:
-                connection.settimeout(max(until - time.monotonic(), 0.001))
-                if not (part := connection.recv(65_536)):
-                    break
-                answer += part
-        status, _, rest = answer.partition(b"\r\n")
-        line = json.loads(rest.partition(b"\r\n\r\n")[2])["line"] if b" 200 " in status else None
-    except (OSError, ValueError, KeyError):
-        return  # There is no server, or it has no time: nothing is suggested.
-    if line:
-        context = {"hookEventName": "UserPromptSubmit", "additionalContext": line}
-        sys.stdout.write(json.dumps({"hookSpecificOutput": context}))
 
 
 def _beside(what: str) -> str:
