@@ -33,10 +33,13 @@ from session_buddy_skills.validating import Comparing, Sums, digest
 class Importing:
     """Every use case of imports, once."""
 
-    def __init__(self, store: ImportStore, intake: Intake, folders: Sequence[Path]) -> None:
+    def __init__(
+        self, store: ImportStore, intake: Intake, folders: Sequence[Path], prompts: str
+    ) -> None:
         self._store = store
         self._intake = intake
         self._folders = folders
+        self._prompts = prompts
 
     async def run(
         self, importer: Importer, order: Ordered, progress: Progress | None = None
@@ -48,9 +51,8 @@ class Importing:
 
         Of a path that has nothing of this kind the report tells as of a file that is refused.
         """
-        options = replace(
-            order.options, full_names=full_names(await self._store.names_in_catalog())
-        )
+        full = full_names(await self._store.names_in_catalog())
+        options = replace(order.options, full_names=full, prompts=self._prompts)
         run = Run(self._store, self._intake, order, progress or Progress())
         sizes = await to_thread.run_sync(lambda: [importer.size_bytes(one) for one in order.paths])
         await run.progress.begin(sum(sizes))
@@ -98,7 +100,7 @@ class Importing:
         zone = ZoneInfo(row["timezone"]) if row["timezone"] else None
         comparing = Comparing(stored, sums)
         full = full_names(await self._store.names_in_catalog())
-        options = Options(zone, row["session_id"], full)
+        options = Options(zone, row["session_id"], full, self._prompts)
         progress, done = progress or Progress(), 0
         await progress.begin(sum(file["size_bytes"] for file in files))
         for file in files:

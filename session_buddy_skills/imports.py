@@ -68,6 +68,8 @@ class Options:
     session_id: str | None = None
     full_names: Mapping[str, str] = field(default_factory=dict)
     """Of plugins' skills, by what follows the plugin's name in them."""
+    prompts: str = "full"
+    """What is kept of the requests and arguments in transcripts."""
 
     def aware(self, time: datetime) -> datetime:
         """The time with its zone; of a naive one that is repeated in autumn, the first."""

@@ -85,7 +85,7 @@ class Service:
         self._hash_user = lambda user: self._intake.hash_user(user)
         self.analyses = Analyses(self._store, self._hash_user)
         imports = ImportStore(self._store, self._observe)
-        self.imports = Importing(imports, self._intake, settings.import_folders)
+        self.imports = Importing(imports, self._intake, settings.import_folders, settings.prompts)
         self.capture = Capturing(CaptureStore(self._store, self._observe), imports, self._intake)
         self._recommender: Recommender | None = None
 

@@ -80,8 +80,9 @@ class Settings(BaseSettings):
     prompts: Literal["full", "redacted", "none"] = Field(
         default="full",
         description=(
-            "What hooks of Claude Code keep of requests and arguments, set where Claude Code runs: "
-            "`full`, `redacted`, without the secrets that are found in them, or `none`."
+            "What is kept of requests and arguments that are captured in Claude Code or imported "
+            "from its transcripts: `full`, `redacted`, without the secrets that are found in them, "
+            "or `none`. For hooks it is set where Claude Code runs."
         ),
     )
     start_server: bool = Field(

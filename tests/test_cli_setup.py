@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from session_buddy_skills.capture.registration import hooks, registered, unregistered
+from session_buddy_skills.capture.registration import (
+    hooks,
+    registered,
+    unregistered,
+    without_prompts,
+)
 from session_buddy_skills.errors import InputError
 from tests.conftest import COMMAND, ROOT
 
@@ -117,6 +122,27 @@ def test_the_setting_of_prompts_stays_until_it_is_taken_out(settings: Path, tmp_
     assert settings.read_text(encoding="utf-8") == THEIRS
 
 
+def test_a_setting_of_prompts_that_was_there_stays(settings: Path, tmp_path: Path) -> None:
+    """The plugin obeys it as well."""
+    text = '{"env": {"SESSION_BUDDY_SKILLS_PROMPTS": "none"}}'
+    settings.write_text(text)
+    assert "needs no change" in setup(tmp_path, "--undo").stdout
+    assert settings.read_text() == text
+    assert "is kept in" in setup(tmp_path, "--prompts", "redacted").stdout
+    assert setup(tmp_path, "--undo").returncode == 0
+    assert json.loads(settings.read_text())["env"] == {"SESSION_BUDDY_SKILLS_PROMPTS": "redacted"}
+    setup(tmp_path)
+    setup(tmp_path, "--undo")
+    assert "PROMPTS" in settings.read_text()
+
+
+def test_where_the_plugin_is_installed_that_is_told(settings: Path, tmp_path: Path) -> None:
+    settings.write_text('{"enabledPlugins": {"session-buddy-skills@session-buddy-skills": true}}')
+    done = setup(tmp_path)
+    assert "The plugin is installed as well" in done.stdout
+    assert "mcp add" not in done.stdout
+
+
 def test_suggestions_are_asked_for_alone(settings: Path, tmp_path: Path) -> None:
     def hook() -> dict[str, Any]:
         [entry] = json.loads(settings.read_text())["hooks"]["UserPromptSubmit"]
@@ -209,7 +235,7 @@ def test_taking_out_is_the_reverse_of_putting_in(
     settings: dict[str, Any], program: str | None
 ) -> None:
     twice = registered(registered(settings, program, "none"), None, None)
-    assert unregistered(twice) == settings
+    assert without_prompts(unregistered(twice)) == settings
 
 
 def test_a_wrong_list_is_named() -> None:

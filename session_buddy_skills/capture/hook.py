@@ -64,6 +64,7 @@ REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync"
 
 STARTING = ("SessionStart", "UserPromptSubmit")
 """Events at which the server is started if there is none: it leaves when nobody needs it."""
+OPTIONS = {"--from", "--event", "--suggest"}
 PROGRAMS = ("gemini-cli", "copilot-cli", "codex-cli", "cursor")
 """What `--from` takes: the other programs, each with an adapter of that name."""
 
@@ -78,6 +79,8 @@ def main(options: list[str]) -> None:
         import json
 
         program, kind = _named("--from", options), _named("--event", options)
+        if other := {one for one in options if one[:2] == "--"} - OPTIONS:
+            _log(f"hook takes {', '.join(sorted(OPTIONS))}, not {', '.join(sorted(other))}")
         told = json.loads(sys.stdin.buffer.read(MOST_BYTES))
         if not isinstance(told, dict):
             raise ValueError("it is no event of a session")
@@ -205,7 +208,7 @@ def _text(given: Any, how: str) -> str | None:
     if not isinstance(given, str) or how == "none":
         return None
     if how == "redacted":
-        from session_buddy_skills.capture.redacting import redacted
+        from session_buddy_skills.claude_code.redacting import redacted
 
         return redacted(given, CHARS)
     return given[:CHARS]

@@ -52,13 +52,15 @@ def registered(
         sections[event] = sections.get(event, []) + entries
     if prompts is not None:
         _section(changed, "env")[PROMPTS_VARIABLE] = prompts
-    elif PROMPTS_VARIABLE in (settings.get("env") or {}):
-        _section(changed, "env")[PROMPTS_VARIABLE] = settings["env"][PROMPTS_VARIABLE]
+    if changed.get("env") == {} and settings.get("env") != {}:
+        del changed["env"]
     return changed
 
 
 def unregistered(settings: Json) -> Json:
-    """Settings without anything of ours; what is empty without it goes too.
+    """Settings without our hooks; what is empty without them goes too.
+
+    What was said of requests stays: it may be the user's own, and the plugin obeys it as well.
 
     Raises:
         InputError: a part that it would be in is not what it must be.
@@ -71,19 +73,28 @@ def unregistered(settings: Json) -> Json:
         sections[event] = [one for one in map(_without_ours, entries) if one is not None]
         if entries and not sections[event]:
             del sections[event]
-    _section(changed, "env").pop(PROMPTS_VARIABLE, None)
-    for name in ("hooks", "env"):
-        if not changed[name] and settings.get(name) != {}:
-            del changed[name]
+    if not sections and settings.get("hooks") != {}:
+        del changed["hooks"]
+    _section(changed, "env")  # is an object, or nothing is changed
+    if not changed["env"] and settings.get("env") != {}:
+        del changed["env"]
     return changed
 
 
 def is_registered(settings: Json) -> bool:
-    """Whether there is anything of ours in the settings."""
+    """Whether our hooks are in the settings."""
     sections = settings.get("hooks")
     entries = [one for some in (sections or {}).values() for one in some or ()]
-    ours = any(_without_ours(one) is not one for one in entries)
-    return ours or PROMPTS_VARIABLE in (settings.get("env") or {})
+    return any(_without_ours(one) is not one for one in entries)
+
+
+def without_prompts(settings: Json) -> Json:
+    """Settings that say nothing of what may be kept of requests."""
+    env = {name: value for name, value in settings["env"].items() if name != PROMPTS_VARIABLE}
+    changed = settings | {"env": env}
+    if not env:
+        del changed["env"]
+    return changed
 
 
 def _without_ours(entry: Any) -> Any:

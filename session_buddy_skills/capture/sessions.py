@@ -9,7 +9,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -21,12 +20,11 @@ from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import SOURCE, id_of, invocation_of, project_of
 from session_buddy_skills.claude_code.merging import merged
 from session_buddy_skills.claude_code.ordering import Event, in_order, paired
+from session_buddy_skills.claude_code.privacy import kept
 from session_buddy_skills.claude_code.suggestions import SUGGESTION, Suggested, outcomes_of
 from session_buddy_skills.claude_code.transcript import Transcript
-from session_buddy_skills.claude_code.uses import Use
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.imports import ImportedInvocation
-from session_buddy_skills.limits import QUERY_CHARS
 
 logger = logging.getLogger(__name__)
 Told = list[tuple[ImportedInvocation, UUID | None]]
@@ -158,7 +156,7 @@ class LiveSession:
         for use, former in known:
             try:
                 one = invocation_of(
-                    _private(use, prompts),
+                    kept(use, prompts),
                     session_id=self.session_id,
                     project=project_of(hooked.folder or ""),
                     full_names=full_names,
@@ -214,19 +212,6 @@ def _file_name(session_id: str) -> str:
     """Of a file; an id is whatever a program says it is."""
     plain = re.fullmatch(r"[A-Za-z0-9_-]{1,100}", session_id)
     return session_id if plain else sha256(session_id.encode(errors="replace")).hexdigest()
-
-
-def _private(use: Use, prompts: str) -> Use:
-    """Of a transcript no more than the hook was allowed to keep."""
-    if prompts == "full":
-        return use
-    if prompts == "none":
-        return replace(use, prompt=None, arguments=None)
-    from session_buddy_skills.capture.redacting import redacted
-
-    texts = (text and redacted(text, QUERY_CHARS) for text in (use.prompt, use.arguments))
-    prompt, arguments = texts
-    return replace(use, prompt=prompt, arguments=arguments)
 
 
 def wrong_with(event: Event) -> str | None:

@@ -177,6 +177,6 @@ def _run(
         return anyio.run(run, settings)
     except DatabaseHeldError as held:
         raise DatabaseHeldError(
-            f"{str(held).rstrip('.')}. If that is its server, its tool `import_metrics` imports as "
-            "well."
+            f"{str(held).rstrip('.')}. If that is its server, `session-buddy-skills stop` ends it, "
+            "and its tool `import_metrics` imports as well."
         ) from held

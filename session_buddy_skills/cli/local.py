@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from session_buddy_skills import local_server
+from session_buddy_skills import local_server, spool
 from session_buddy_skills.errors import ServerUnreachableError
 from session_buddy_skills.locations import Locations, locations
 
@@ -30,13 +30,21 @@ def status(options: Options) -> None:
         raise ServerUnreachableError(
             f"the server at {silent.url}, process {silent.pid}, does not answer."
         )
+    waiting = len(spool.waiting(own.events)) + len(spool.waiting(own.spool))
     if server is None or found is None:
-        raise ServerUnreachableError(f"no server has {own.database_path} open.")
+        wait = f" {waiting} files wait for one." if waiting else ""
+        raise ServerUnreachableError(
+            f"no server has {own.database_path} open; the shim, a hook or `serve` starts one.{wait}"
+        )
     click.echo(f"server    {server.url}/mcp, process {server.pid}, version {server.version}")
     if server.token is not None:
         click.echo(f"token     asked for; it is in {own.server_file}")
     click.echo(f"database  {found['database']}")
     click.echo(f"holds     {found['invocations']:,} invocations")
+    if waiting:
+        click.echo(f"waiting   {waiting} files that are not taken in yet")
+    if said := local_server.last_lines(own.beside("hooks.log"), 1):
+        click.echo(f"hooks     {said[0].strip()}")
     click.echo(f"up        {found['uptime_seconds'] / 60:.1f} minutes")
 
 

@@ -16,6 +16,7 @@ import click
 from session_buddy_skills.errors import InputError
 
 BACKUP = ".before-session-buddy-skills"
+PLUGIN = "session-buddy-skills@"
 NEXT = "To let Claude ask too: claude mcp add --scope user skills -- session-buddy-skills"
 
 
@@ -55,6 +56,7 @@ def claude_code(
         is_registered,
         registered,
         unregistered,
+        without_prompts,
     )
     from session_buddy_skills.settings import claude_folder
 
@@ -76,6 +78,8 @@ def claude_code(
         raise InputError(f"{path}: {error}") from error
     after = _text(changed, before)
     backup = path.with_name(f"{path.name}{BACKUP}")
+    if undo and is_registered(settings) and _set_here(settings, backup):
+        changed = without_prompts(changed)
     was = _as_it_was(changed, backup) if undo else None
     if undo:
         after = was or (after if changed else "")
@@ -94,8 +98,12 @@ def claude_code(
     if before is not None and not is_registered(settings):
         _write(backup, before, like=path)
     _write(path, after)
-    kept = f", as it was it is kept in {backup.name}" if backup.exists() else ""
-    click.echo(f"Written to {path}{kept}. It holds from the next start of Claude Code on.\n{NEXT}")
+    kept = f", as it was it is kept in {backup}" if backup.exists() else ""
+    click.echo(f"Written to {path}{kept}. It holds from the next start of Claude Code on.")
+    if any(str(name).startswith(PLUGIN) for name in settings.get("enabledPlugins") or {}):
+        click.echo("The plugin is installed as well; what both tell counts once.")
+    elif not is_registered(settings):
+        click.echo(NEXT)
 
 
 def _program() -> str | None:
@@ -128,6 +136,16 @@ def _text(settings: dict[str, Any], before: str | None) -> str:
     if before is None or before.endswith("\n"):
         text += "\n"
     return text.replace("\n", "\r\n") if "\r\n" in (before or "") else text
+
+
+def _set_here(settings: dict[str, Any], backup: Path) -> bool:
+    """Whether what is kept of requests was first stated here; without a copy all was."""
+    from session_buddy_skills.capture.registration import PROMPTS_VARIABLE
+
+    before: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
+        before = json.loads(backup.read_bytes()).get("env") or {}
+    return PROMPTS_VARIABLE in (settings.get("env") or {}) and PROMPTS_VARIABLE not in before
 
 
 def _as_it_was(settings: dict[str, Any], backup: Path) -> str | None:

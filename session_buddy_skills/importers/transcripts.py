@@ -8,6 +8,7 @@ from pathlib import Path
 
 from session_buddy_skills.claude_code.files import sessions_in
 from session_buddy_skills.claude_code.invocations import id_of, invocation_of
+from session_buddy_skills.claude_code.privacy import kept
 from session_buddy_skills.claude_code.transcript import Transcript
 from session_buddy_skills.claude_code.uses import Use
 from session_buddy_skills.errors import InputError
@@ -86,7 +87,7 @@ class Session(Source):
     def _invocation(self, use: Use, told: Transcript) -> ImportedInvocation | BadRecord:
         try:
             return invocation_of(
-                use,
+                kept(use, self._options.prompts),
                 session_id=self.path.stem,
                 project=told.project,
                 full_names=self._options.full_names,

@@ -233,10 +233,12 @@ class DuckDBDatabase:
 
 def _create(path: Path) -> None:
     """Make an empty database, whole or not at all; of two that do so at once the first wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # It has what users ask, which is for nobody else to read.
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         duckdb.connect(draft).close()
+        draft.chmod(0o600)
         os.link(draft, path)
     except FileExistsError:
         pass

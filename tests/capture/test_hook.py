@@ -282,6 +282,12 @@ def test_none_of_a_request_is_kept(tmp_path: Path) -> None:
     assert "<tool-use-id>t9</tool-use-id><status>completed</status>" in kept[2]["prompt"]
 
 
+def test_an_option_that_is_not_known_is_told(tmp_path: Path) -> None:
+    run_command_of([*COMMAND, "--sugest"], event(), **{f"{PREFIX}DATA_DIR": tmp_path})
+    assert "hook takes --event, --from, --suggest, not --sugest" in logged(tmp_path)
+    assert len(spooled(tmp_path)) == 1
+
+
 def test_a_wrong_setting_keeps_nothing_of_requests(tmp_path: Path) -> None:
     variables = {f"{PREFIX}DATA_DIR": tmp_path, f"{PREFIX}PROMPTS": "some"}
     run_hook(event("UserPromptSubmit", prompt="SECRET"), **variables)

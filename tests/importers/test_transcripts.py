@@ -27,6 +27,15 @@ def test_a_scene_gives_what_happened(scene: str) -> None:
     assert sorted(map(told, found), key=key) == expected(scene)
 
 
+@needs_scenes
+def test_an_import_keeps_no_more_of_requests_than_it_may() -> None:
+    path = SCENES / "01-model-skill/transcript/projects"
+    [source] = Transcripts().open(path, Options(prompts="none"))
+    [one] = source.records()
+    assert isinstance(one, ImportedInvocation)
+    assert (one.skill_name, one.user_query, one.arguments) == ("fix-lint", None, None)
+
+
 RECORDS = Path(__file__).parents[3] / "shared" / "data" / "transcripts" / "real_records.jsonl"
 
 
