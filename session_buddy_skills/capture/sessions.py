@@ -158,7 +158,7 @@ class LiveSession:
                 one = invocation_of(
                     kept(use, prompts),
                     session_id=self.session_id,
-                    project=project_of(hooked.folder or ""),
+                    project=project_of(self.folder or ""),
                     full_names=full_names,
                     noted=noted,
                     source=str(newest.get("program") or SOURCE),

@@ -27,8 +27,6 @@ class HookedSession:
         self.threads: dict[str, Thread] = {}
         self.ended = False
         """Whether the program that ran it has ended, as far as is told."""
-        self.folder: str | None = None
-        """Where it began to work."""
         self.transcript: str | None = None
         self._under_way = False
         self._prompt_id: str | None = None
@@ -38,7 +36,6 @@ class HookedSession:
 
     def take(self, event: Event) -> None:
         """The next event; one of a kind that is not known tells nothing."""
-        self.folder = self.folder or plain(event.get("cwd"))
         self.transcript = plain(event.get("transcript_path")) or self.transcript
         line = {
             "timestamp": event.get("at"),
@@ -123,7 +120,7 @@ class HookedSession:
         called = {"type": "tool_use", "id": key, "name": name, "input": event.get("tool_input")}
         message = {"content": [called], "stop_reason": "tool_use"}
         thread = self._thread(event)
-        if key not in thread.calls if isinstance(key, str) else True:
+        if str(key) not in thread.calls:
             thread.take(line | {"type": "assistant", "message": message})
             if "agent_id" not in event and not self._under_way:
                 self._under_way, self._prompt_id = True, line["promptId"]
@@ -146,10 +143,7 @@ class HookedSession:
         """The only event of calls that could not be made."""
         calls = event.get("tool_calls")
         for call in calls if isinstance(calls, list) else []:
-            if not isinstance(call, dict) or call.get("tool_name") not in (
-                SKILL_TOOL,
-                *AGENT_TOOLS,
-            ):
+            if not isinstance(call, dict) or call.get("tool_name") not in CALLS:
                 continue
             one = {**event, **call}
             self._call(one, line)
