@@ -64,6 +64,7 @@ REPLIES = ("success", "status", "commandName", "agentId", "agentType", "isAsync"
 
 STARTING = ("SessionStart", "UserPromptSubmit")
 """Events at which the server is started if there is none: it leaves when nobody needs it."""
+DATABASES = ("duckdb", "postgresql", "postgres")
 OPTIONS = {"--from", "--event", "--suggest"}
 PROGRAMS = ("gemini-cli", "copilot-cli", "codex-cli", "cursor")
 """What `--from` takes: the other programs, each with an adapter of that name."""
@@ -249,6 +250,9 @@ def _beside(what: str) -> str:
             "/session-buddy-skills"
         )
         return f"{os.path.abspath(os.path.expanduser(folder))}/skills.duckdb.{what}"
+    kind, is_address, _ = os.environ.get("SESSION_BUDDY_SKILLS_DATABASE", "").partition("://")
+    if is_address and kind not in DATABASES:
+        raise ValueError("SESSION_BUDDY_SKILLS_DATABASE is neither a path nor of a known kind")
     from session_buddy_skills.locations import locations
 
     return str(locations().beside(what))

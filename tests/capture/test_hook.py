@@ -172,6 +172,15 @@ def test_a_home_that_cannot_be_written(tmp_path: Path) -> None:
     assert "is not kept: NotADirectoryError" in line
 
 
+def test_a_database_of_no_kind_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        COMMAND, input=json.dumps(event()).encode(), capture_output=True, cwd=tmp_path,
+        env={f"{PREFIX}DATABASE": "foo://x"}, check=True,
+    )  # fmt: skip
+    assert b"DATABASE is neither a path nor of a known kind" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_module_that_is_missing(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("raise ImportError('No module named json')")
     run_hook(event(), PYTHONPATH=tmp_path, **{f"{PREFIX}DATA_DIR": tmp_path})
