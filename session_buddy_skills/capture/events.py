@@ -47,7 +47,8 @@ class EventIntake(FolderIntake):
 
     async def run(self) -> None:
         """Take in what is there and what comes, until cancelled; after any other that does."""
-        while (lock := await to_thread.run_sync(self._locked)) is None:  # noqa: ASYNC110
+        # Not in a thread: who is cancelled meanwhile would leave the lock behind.
+        while (lock := self._locked()) is None:  # noqa: ASYNC110
             await anyio.sleep(SECONDS_BETWEEN)
         with lock:
             await super().run()

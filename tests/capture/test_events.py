@@ -79,8 +79,23 @@ async def recorded(service: Service) -> list[tuple[object, ...]]:
     return sorted(map(told, await all_invocations(service)), key=key)
 
 
+IN_TURNS = [
+    "04g-slash-then-model-same-skill",
+    "06b-subagent-background",
+    "09e-resume-after-sigint",
+    "10b-fork-skill-by-slash",
+    "13a-interactive-esc-interrupt",
+    "07b-fork-session",
+]
+"""Scenes of which each tells something else."""
+
+
 @needs_scenes
-@pytest.mark.parametrize("scene", EXPECTED)
+@pytest.mark.parametrize(
+    ("engine", "scene"),
+    [*(("duckdb", one) for one in EXPECTED), *(("postgresql", one) for one in IN_TURNS)],
+    indirect=["engine"],
+)
 async def test_a_scene_is_recorded(scene: str, service: Service, folder: Path) -> None:
     """The scenes are days old: a program that did not say that it ended has gone."""
     put(folder, *in_scene(scene))
@@ -93,11 +108,7 @@ async def test_a_scene_is_recorded(scene: str, service: Service, folder: Path) -
 
 @needs_scenes
 @pytest.mark.parametrize("engine", ["duckdb"], indirect=True)
-@pytest.mark.parametrize(
-    "scene",
-    ["04g-slash-then-model-same-skill", "06b-subagent-background", "09e-resume-after-sigint",
-     "10b-fork-skill-by-slash", "13a-interactive-esc-interrupt", "07b-fork-session"],
-)  # fmt: skip
+@pytest.mark.parametrize("scene", IN_TURNS)
 async def test_each_event_in_its_turn_and_a_server_each(
     scene: str, service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
