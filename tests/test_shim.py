@@ -233,8 +233,8 @@ def test_status_logs_and_stop(own: Locations) -> None:
     none = run_command(folder, "status")
     assert (none.returncode, none.stderr) == (
         69,
-        f"session-buddy-skills: no server has {own.database_path} open; the shim, a hook or `serve` "
-        "starts one.\n",
+        f"session-buddy-skills: no server has {own.database_path} open; the shim, a hook or "
+        "`serve` starts one.\n",
     )
     assert run_command(folder, "stop").stdout == "no server was running\n"
     assert run_command(folder, "logs").stdout == f"there is no log {own.server_log}\n"
