@@ -62,7 +62,7 @@ class EventIntake(FolderIntake):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock = (self._folder / "lock").open("a")
         except OSError as error:
-            self._told = self._reasons
+            self._told = set(self._reasons)
             with self._telling(str(self._folder)):
                 raise error
             return None
@@ -122,8 +122,8 @@ class EventIntake(FolderIntake):
             changed = await self._service.capture.keep(told)
             for found in session.suggested:
                 if found not in self._recorded:
-                    self._recorded.add(found)
                     await self._record_suggested(session.session_id, found)
+                    self._recorded.add(found)
         except StorageError:
             session.again()
             raise

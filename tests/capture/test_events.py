@@ -498,6 +498,17 @@ async def test_what_cannot_be_set_aside_is_not_taken_in_again_and_again(
     assert list((folder / "sessions").glob("*")) == []
 
 
+def test_a_folder_that_cannot_be_made_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    service: Any = None  # It is not come to.
+    intake = EventIntake(service, tmp_path / "file/events")
+    assert [intake._locked(), intake._locked()] == [None, None]
+    [told] = caplog.messages
+    assert "is not taken in: [Errno 20] Not a directory" in told
+
+
 async def test_of_two_servers_one_takes_events_in(service: Service, folder: Path) -> None:
     async with in_background(EventIntake(service, folder).run()):
         await anyio.sleep(0.2)
