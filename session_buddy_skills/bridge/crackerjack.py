@@ -9,12 +9,11 @@ from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
-from session_buddy_skills.bridge.runs import Run, check_types
+from session_buddy_skills.bridge.runs import TEXT_OR_NONE, Run, check_types
 from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork, name_of
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
-_TEXT_OR_NONE = (str, type(None))
 
 
 class SkillsTracker:
@@ -26,7 +25,7 @@ class SkillsTracker:
         """The phase under way, as a `WorkflowObserver` tells it; for runs that state none."""
         self.deadline = deadline
         self.recorder = recorder
-        self._off = recorder.backend == "off"
+        self._off = recorder.off
 
     def track_invocation(
         self,
@@ -46,10 +45,10 @@ class SkillsTracker:
             # Where nothing is recorded nearly all calls cost no more than this look at their types;
             # what it does not know is looked at as if it were recorded.
             and skill_name.__class__ is str
-            and user_query.__class__ in _TEXT_OR_NONE
+            and user_query.__class__ in TEXT_OR_NONE
             and alternatives_considered is None
             and selection_rank is None
-            and workflow_phase.__class__ in _TEXT_OR_NONE
+            and workflow_phase.__class__ in TEXT_OR_NONE
         ):
             return None
         run = self.recorder.start(

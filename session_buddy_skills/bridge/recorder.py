@@ -66,10 +66,12 @@ class Recorder:
     ) -> None:
         if backend not in BACKENDS:
             raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
-        self.backend = backend
         self.locations = locations(database, data_dir)
         self.started = 0
         """Runs so far."""
+        self.off = backend == "off"
+        self.no_run = Run(self, {}, end={})
+        """What every start gives while tracking is off: a run that has ended."""
         self._link = Link(backend, url, self.locations)
         self._outbox = Outbox(self._link, self)
         self._open_runs: dict[Run, None] = {}
@@ -112,19 +114,20 @@ class Recorder:
             "source": source,
         }
         check_types(fields)
+        if self.off:
+            return self.no_run
         self.started += 1
         run = Run(self, fields)
-        if self.backend != "off":
-            self._watch()
-            self._open_runs[run] = None
-            if len(self._open_runs) > OPEN_MOST:
-                self._open_runs.pop(next(iter(self._open_runs)), None)
-            self._outbox.put(run)
+        self._watch()
+        self._open_runs[run] = None
+        if len(self._open_runs) > OPEN_MOST:
+            self._open_runs.pop(next(iter(self._open_runs)), None)
+        self._outbox.put(run)
         return run
 
     def _watch(self) -> None:
         """Have the end of the program end this, from the first moment on, and after a `close`."""
-        if not self._watched and self.backend != "off":
+        if not self._watched and not self.off:
             watch(self)
             self._watched = True
 
@@ -133,9 +136,8 @@ class Recorder:
         self._open_runs.pop(run, None)
 
     def put(self, run: Run) -> None:
-        """Deliver what is known of a run, unless tracking is off."""
-        if self.backend != "off":
-            self._outbox.put(run)
+        """Deliver what is known of a run."""
+        self._outbox.put(run)
 
     def ask(self, tool: str, arguments: dict[str, Any], seconds: float) -> tuple[Any, str | None]:
         """What a tool answers, or None and the reason; after so many seconds at the latest.
@@ -143,7 +145,7 @@ class Recorder:
         Raises:
             TypeError: an argument cannot be sent.
         """
-        if self.backend == "off":
+        if self.off:
             return None, OFF
         return self._link.ask(tool, arguments, seconds)
 
@@ -175,7 +177,7 @@ class Recorder:
     @property
     def enabled(self) -> bool:
         """Whether what is recorded goes anywhere: to a server, a database, or the spool."""
-        return self.backend != "off" and (self.connected or self._outbox.delivery.can_spool)
+        return not self.off and (self.connected or self._outbox.delivery.can_spool)
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End the session: runs without an end become unknown; the rest goes out or is spooled."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from session_buddy_skills.bridge.recorder import Recorder
 
 Outcome = Literal["completed", "failed", "abandoned", "unknown"]
-_OUTCOMES = frozenset(get_args(Outcome))
+OUTCOMES = frozenset(get_args(Outcome))
+TEXT_OR_NONE = (str, type(None))
 _LISTS = frozenset({"alternatives_considered", "follow_up_actions"})
 _NUMBERS = frozenset({"selection_rank", "rating", "limit"})
 _REQUIRED = frozenset({"skill_name", "session_id", "limit"})
@@ -32,14 +33,16 @@ class Run:
 
     __slots__ = ("_end", "_fields", "_id", "_recorder", "_since", "_started_at", "_stated_at")
 
-    def __init__(self, recorder: Recorder, fields: dict[str, Any]) -> None:
+    def __init__(
+        self, recorder: Recorder, fields: dict[str, Any], end: dict[str, Any] | None = None
+    ) -> None:
         self._recorder = recorder
         self._fields = fields
         self._id = uuid_utils.uuid7()
         self._started_at = time.time()
         self._stated_at: str | None = None
         self._since = time.perf_counter()
-        self._end: dict[str, Any] | None = None
+        self._end = end
 
     @property
     def invocation_id(self) -> UUID:
@@ -79,7 +82,7 @@ class Run:
                 )
             failed: Outcome = "failed" if error_type else "abandoned"
             outcome = "completed" if completed else failed
-        elif not isinstance(outcome, str) or outcome not in _OUTCOMES:
+        elif not isinstance(outcome, str) or outcome not in OUTCOMES:
             raise TypeError(
                 f"outcome must be one of {', '.join(get_args(Outcome))}, not {outcome!r}"
             )

@@ -16,7 +16,7 @@ from session_buddy_skills.bridge.recorder import (
     Recorder,
     Status,
 )
-from session_buddy_skills.bridge.runs import Run, check_types
+from session_buddy_skills.bridge.runs import OUTCOMES, TEXT_OR_NONE, Outcome, Run, check_types
 
 
 class Recommended(list[dict[str, Any]]):
@@ -58,6 +58,7 @@ class SkillsBridge:
         self.session_id = session_id
         self.deadline = deadline
         self.recorder = Recorder(backend, url=url, database=database, data_dir=data_dir)
+        self._off = self.recorder.off
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,21 +71,63 @@ class SkillsBridge:
     ) -> None:
         await self.close()
 
-    async def track(self, skill_name: str, **fields: Any) -> Run:
-        """A use of a skill starts; `fields` are those of `track_invocation`.
+    async def track(
+        self,
+        skill_name: str,
+        *,
+        user_query: str | None = None,
+        workflow_phase: str | None = None,
+        **fields: Any,
+    ) -> Run:
+        """A use of a skill starts; `fields` are the others of `track_invocation`.
 
         Raises:
             TypeError: there is no such field, or it is of a wrong type.
         """
-        return self.recorder.start(skill_name, **{"session_id": self.session_id, **fields})
+        if (
+            self._off
+            # Where nothing is recorded the usual calls cost no more than this look at their types;
+            # what it does not know is looked at as if it were recorded. So in `complete`.
+            and not fields
+            and skill_name.__class__ is str
+            and user_query.__class__ in TEXT_OR_NONE
+            and workflow_phase.__class__ in TEXT_OR_NONE
+        ):
+            return self.recorder.no_run
+        session_id = fields.pop("session_id", self.session_id)
+        return self.recorder.start(
+            skill_name,
+            session_id=session_id,
+            user_query=user_query,
+            workflow_phase=workflow_phase,
+            **fields,
+        )
 
-    async def complete(self, run: Run, **fields: Any) -> None:
+    async def complete(
+        self,
+        run: Run,
+        outcome: Outcome | None = None,
+        *,
+        completed: bool | None = None,
+        **fields: Any,
+    ) -> None:
         """It has ended: `outcome` or `completed`, and what else `Run.end` takes.
 
         Raises:
             TypeError: likewise.
         """
-        run.end(**fields)
+        if (
+            self._off
+            and not fields
+            and run.__class__ is Run
+            and (
+                completed.__class__ is bool
+                if outcome is None
+                else outcome.__class__ is str and outcome in OUTCOMES
+            )
+        ):
+            return
+        run.end(outcome, completed=completed, **fields)
 
     def run(self, skill_name: str, **fields: Any) -> TrackedWork:
         """Track a piece of work: `async with bridge.run("pytest-run") as run:`."""

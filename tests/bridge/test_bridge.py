@@ -142,9 +142,23 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
             await bridge.track("k", selection_rank="1")
         with pytest.raises(TypeError, match="alternatives_considered must be a list of texts"):
             await bridge.track("k", alternatives_considered="tox")
+        for field in ("user_query", "workflow_phase", "project", "session_id"):
+            with pytest.raises(TypeError, match=f"{field} must be text, not 7"):
+                await bridge.track("k", **{field: 7})  # type: ignore[arg-type]
         run = await bridge.track("k")
         with pytest.raises(TypeError, match="needs an outcome"):
             await bridge.complete(run)
+        for outcome in ("done", 7, ["completed"]):
+            with pytest.raises(TypeError, match="outcome must be one of completed, failed"):
+                await bridge.complete(run, outcome)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="needs an outcome, or completed as True or False"):
+            await bridge.complete(run, completed=1)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="rating must be a whole number"):
+            await bridge.complete(run, "completed", rating="5")
+        with pytest.raises(TypeError, match="unexpected keyword argument 'why'"):
+            await bridge.complete(run, "completed", why="5")
+        await bridge.complete(run, completed=True)
+        assert run.ended
     with pytest.raises(InputError, match="backend must be one of mcp, direct, auto, off"):
         SkillsBridge("wrong", backend="http")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the server's address must be like http"):
@@ -164,6 +178,18 @@ def test_off_records_nothing_and_says_so(data_dir: Path) -> None:
         False, False, "off",
     )  # fmt: skip
     tracker.close()
+    assert not Locations(data_dir).spool.exists()
+
+
+async def test_a_bridge_that_is_off_keeps_nothing(data_dir: Path) -> None:
+    async with SkillsBridge("s", backend="off") as bridge:
+        run = await bridge.track("k", user_query="why", workflow_phase="test", project="p")
+        await bridge.complete(run, completed=False, error_type="E")
+        await bridge.complete(await bridge.track("k"), "completed")
+        async with bridge.run("k") as work:
+            work.error_type = "E"
+        assert bridge.status().queued == 0
+        assert not bridge.is_enabled()
     assert not Locations(data_dir).spool.exists()
 
 
