@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -271,6 +273,21 @@ async def test_the_internal_listing_before_each_call_stays_off() -> None:
     lookup = build_app()._mcp_server.get_tool_input_schema
     assert lookup is not None
     assert lookup("track_invocation") is None
+
+
+@pytest.mark.parametrize(
+    ("provider", "mode"), [(None, "propagation_only"), ("trace.NoOpTracerProvider()", "native")]
+)
+def test_spans_are_made_where_somebody_collects_them(provider: str | None, mode: str) -> None:
+    # In a process of its own: a provider is set once in the life of one.
+    program = (
+        "import fastmcp; from opentelemetry import trace; "
+        "from session_buddy_skills.cli.serving import no_spans_for_nobody; "
+        f"provider = {provider}; provider and trace.set_tracer_provider(provider); "
+        "no_spans_for_nobody(); print(fastmcp.settings.telemetry_mode)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert answer.stdout.strip() == mode, answer.stderr
 
 
 def test_two_servers_have_two_databases(empty_server: ServerProcess) -> None:

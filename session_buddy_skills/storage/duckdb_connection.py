@@ -44,6 +44,9 @@ class _Queued:
     """Those of a named query; None for a script, which may have many statements."""
 
 
+_BEGIN = _Queued("BEGIN TRANSACTION")
+
+
 class DuckDBConnection:
     """One cursor, used by one caller at a time.
 
@@ -108,13 +111,18 @@ class DuckDBConnection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        self._queued = [_Queued("BEGIN TRANSACTION")]
+        self._queued = [_BEGIN]
         self._failed = committed = False
         try:
             yield
             if self._failed:
                 raise StorageError(f"the database {self._path} has kept nothing of this.")
-            self._queued.append(_Queued("COMMIT"))
+            match self._queued:
+                # A lone statement is a transaction by itself, in a tenth less time.
+                case [begin, only] if begin is _BEGIN and only.parameters is not None:
+                    self._queued = [only]
+                case _:
+                    self._queued.append(_Queued("COMMIT"))
             await self.flush()
             committed = True
         finally:
