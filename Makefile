@@ -54,13 +54,14 @@ docs: $(VENV)/.test-installed  ## write docs/tools.md and docs/configuration.md 
 	$(BIN)/python -m docs.generate
 
 constraints: $(VENV)/.test-installed  ## write what is installed into constraints.txt
-	$(PIP) freeze --exclude-editable --exclude pip --exclude setuptools | sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/' > constraints.txt
+	$(PIP) freeze --all --exclude-editable --exclude setuptools | sed 's/^\(torch==[0-9.]*\)+cpu$$/\1/' > constraints.txt
 
 clean:
 	rm -rf $(VENV) tests/node/node_modules build dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -q -c constraints.txt --upgrade pip  # an old one makes commands that start slowly
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -q -c constraints.txt -e '.[semantic]'

@@ -5,6 +5,7 @@ The hook more so: nothing is loaded here that it has no use for.
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -21,7 +22,12 @@ def main() -> None:
     if sys.argv[1:2] == ["hook"] and "--help" not in sys.argv:
         from session_buddy_skills.capture.hook import main as run_hook
 
-        return run_hook(sys.argv[2:])
+        try:
+            run_hook(sys.argv[2:])
+        finally:
+            # At once, and well: Claude Code is not to wait while the interpreter is taken down,
+            # nor to hear of streams that nobody reads.
+            os._exit(0)
     own = of_shim(sys.argv[1:])
     if own is None:
         from session_buddy_skills.cli import main as run_command
@@ -31,7 +37,6 @@ def main() -> None:
         from session_buddy_skills.shim.passing import main as run_shim
 
         run_shim(own)
-    return None
 
 
 def of_shim(arguments: Sequence[str]) -> Locations | None:

@@ -77,26 +77,27 @@ def main(options: list[str]) -> None:
     """
     at = time.time_ns()
     try:
-        import json
+        from session_buddy_skills.capture.lean_json import dumps, loads
 
         program, kind = _named("--from", options), _named("--event", options)
         if other := {one for one in options if one[:2] == "--"} - OPTIONS:
             _log(f"hook takes {', '.join(sorted(OPTIONS))}, not {', '.join(sorted(other))}")
-        told = json.loads(sys.stdin.buffer.read(MOST_BYTES))
+        told = loads(sys.stdin.buffer.read(MOST_BYTES))
         if not isinstance(told, dict):
             raise ValueError("it is no event of a session")
         kept = [_kept(one) for one in (_adapted(told, program, kind) if program else [told])]
         if events := [one | {"at": _stamp(at)} for one in kept if one is not None]:
             if program:
                 events = [one | {"program": program} for one in events]
-            _spool("".join(f"{json.dumps(one)}\n" for one in events), at)
+            _spool("".join(f"{dumps(one)}\n" for one in events), at)
         if not program and told.get("hook_event_name") in STARTING:
             from session_buddy_skills.capture.hook_server import start, suggested
 
             start(_beside("server.json"))
             if "--suggest" in options and (line := suggested(told, _beside("server.json"))):
                 context = {"hookEventName": told["hook_event_name"], "additionalContext": line}
-                sys.stdout.write(json.dumps({"hookSpecificOutput": context}))
+                sys.stdout.write(dumps({"hookSpecificOutput": context}))
+                sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - nothing may come of a fault but a line
         _log(f"an event is not kept: {type(error).__name__}: {error}")
 

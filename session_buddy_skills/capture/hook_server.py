@@ -5,12 +5,12 @@ Of the hook's own kind: it loads what it must.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 
 from session_buddy_skills.capture.hook import CHARS
+from session_buddy_skills.capture.lean_json import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ def start(said: str) -> None:
     if os.environ.get("SESSION_BUDDY_SKILLS_START_SERVER", "").lower() in ("0", "false", "no"):
         return
     try:
-        with open(said, encoding="utf-8") as file:
-            os.kill(int(json.load(file)["pid"]), 0)
+        with open(said, "rb") as file:
+            os.kill(int(loads(file.read())["pid"]), 0)
             return
     except (OSError, ValueError, KeyError, TypeError):
         pass  # There is none, or it is gone.
@@ -53,11 +53,11 @@ def suggested(told: Fields, said: str) -> str | None:
     if prompt.lstrip()[:1] in ("/", "<"):
         return None
     try:
-        with open(said, encoding="utf-8") as file:
-            server = json.load(file)
+        with open(said, "rb") as file:
+            server = loads(file.read())
         host, _, port = server["url"].removeprefix("http://").rpartition(":")
         asked = {name: told.get(name) for name in ("session_id", "prompt_id")}
-        body = json.dumps(asked | {"prompt": prompt[:CHARS]}).encode()
+        body = dumps(asked | {"prompt": prompt[:CHARS]}).encode()
         head = f"POST /suggest HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n"
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         if server.get("token"):
@@ -74,7 +74,7 @@ def suggested(told: Fields, said: str) -> str | None:
         status, _, rest = answer.partition(b"\r\n")
         if b" 200 " not in status:
             return None
-        line: str | None = json.loads(rest.partition(b"\r\n\r\n")[2])["line"]
+        line: str | None = loads(rest.partition(b"\r\n\r\n")[2])["line"]
     except (OSError, ValueError, KeyError):
         return None  # There is no server, or it has no time: nothing is suggested.
     return line

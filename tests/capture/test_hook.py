@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from session_buddy_skills import local_server
-from session_buddy_skills.capture import hook
+from session_buddy_skills.capture import hook, lean_json
 from session_buddy_skills.claude_code.events import CALLS
 from session_buddy_skills.limits import QUERY_CHARS
 from session_buddy_skills.locations import PREFIX, Locations
@@ -182,9 +184,54 @@ def test_a_database_of_no_kind_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_module_that_is_missing(tmp_path: Path) -> None:
-    (tmp_path / "json.py").write_text("raise ImportError('No module named json')")
-    run_hook(event(), PYTHONPATH=tmp_path, **{f"{PREFIX}DATA_DIR": tmp_path})
-    assert "No module named json" in logged(tmp_path)
+    (tmp_path / "detect_secrets.py").write_text("raise ImportError('No module of that name')")
+    variables = {"DATA_DIR": tmp_path, "PROMPTS": "redacted"}
+    named = {f"{PREFIX}{name}": value for name, value in variables.items()}
+    run_hook(event("UserPromptSubmit", prompt="why"), PYTHONPATH=tmp_path, **named)
+    assert "No module of that name" in logged(tmp_path)
+    assert spooled(tmp_path) == []
+
+
+def test_an_interpreter_without_functions_of_its_own_for_json(tmp_path: Path) -> None:
+    (tmp_path / "_json.py").write_text("raise ImportError('No module named _json')")
+    told = event("UserPromptSubmit", prompt="é\ud800")
+    run_hook(told, PYTHONPATH=tmp_path, **{f"{PREFIX}DATA_DIR": tmp_path})
+    run_hook(told, **{f"{PREFIX}DATA_DIR": tmp_path})
+    first, second = ({**one, "at": None} for one in spooled(tmp_path))
+    assert first == second
+    assert first["prompt"] == "é\ud800"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(VALUES)
+def test_json_is_read_and_written_as_json_does(values: object) -> None:
+    assert lean_json.dumps(values) == json.dumps(values)
+    text = json.dumps(values, ensure_ascii=False).encode(errors="replace")
+    assert json.dumps(lean_json.loads(text)) == json.dumps(json.loads(text))
+
+
+@given(st.binary() | st.text('[]{},:"\\0123456789.eE+-truefalsn \t\n', max_size=12))
+def test_what_json_refuses_is_refused(told: bytes | str) -> None:
+    data = told if isinstance(told, bytes) else told.encode()
+    try:
+        expected = json.loads(data.decode())
+    except ValueError as error:
+        with pytest.raises(type(error)):
+            lean_json.loads(data)
+    else:
+        assert json.dumps(lean_json.loads(data)) == json.dumps(expected)
+
+
+def test_nobody_has_to_read_what_it_says(tmp_path: Path) -> None:
+    command = [*COMMAND, "--no-such-option"]
+    named = {f"{PREFIX}START_SERVER": "0", f"{PREFIX}DATA_DIR": "/proc/nowhere"}
+    shell = ["/bin/sh", "-c", f"{' '.join(command)} < /dev/null >&- 2>&-"]
+    assert subprocess.run(shell, env=named, timeout=30).returncode == 0
 
 
 @pytest.mark.slow
