@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import timedelta
 from uuid import UUID
 
 from session_buddy_skills.models import Invocation
@@ -32,6 +33,8 @@ _TOLD = (
 """What witnesses tell beside the end."""
 _END = tuple(name for name in ENDING if name not in (*_TOLD, "follow_up_actions"))
 """What they tell of the end."""
+SAME_WITHIN = timedelta(seconds=5)
+"""Most that two witnesses of one slash command differ in when it was."""
 
 
 class CaptureStore:
@@ -46,20 +49,24 @@ class CaptureStore:
     async def keep(self, told: Sequence[tuple[Invocation, UUID | None]]) -> int:
         """Store what is not stored, and correct what is stored otherwise; how many changed.
 
-        Each comes with the id that it was stored under before, if that was another. An outcome that
+        Each comes with the id that it was stored under before, if that was another; under which an
+        import has stored a slash command that was told of without one is found out. An outcome that
         is known is never replaced by one that is not. All of it or nothing.
         """
         written: list[Written] = []
 
         async def work(connection: Connection) -> int:
-            ids = [key for one, former in told for key in (one.invocation_id, former) if key]
+            formers = {one.invocation_id: former for one, former in told if former}
+            formers |= await _imported(connection, [one for one, _ in told], formers)
+            ids = [*(one.invocation_id for one, _ in told), *formers.values()]
             rows = await connection.fetch("stored_by_id", {"invocation_ids": ids})
             texts = await texts_of(connection, rows)
             stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
             written.clear()
             gone = []
-            for new, former in told:
-                known = [stored[key] for key in (former, new.invocation_id) if key in stored]
+            for new, _ in told:
+                own = new.invocation_id
+                known = [stored[key] for key in (formers.get(own), own) if key in stored]
                 better = _corrected(_joined(known), new) if known else new
                 if known != [better]:
                     gone += [one.invocation_id for one in known]
@@ -78,6 +85,35 @@ class CaptureStore:
         )
         self._on_written(written)
         return changed
+
+
+async def _imported(
+    connection: Connection, told: Sequence[Invocation], formers: Mapping[UUID, UUID]
+) -> dict[UUID, UUID]:
+    """The ids that slash commands, told of by their prompts alone, have by their lines.
+
+    Where an import has read the transcript before, telemetry and hooks tell of them once more.
+    """
+    slash = [one for one in told if one.called_by == "slash" and one.invocation_id not in formers]
+    if not slash:
+        return {}
+    sessions = list({one.session_id for one in slash})
+    rows = await connection.fetch("slash_commands", {"session_ids": sessions})
+    told_of = {one.invocation_id for one in told}.union(formers.values())
+    free = [row for row in rows if row["invocation_id"] not in told_of]
+    found: dict[UUID, UUID] = {}
+    for one in slash:
+        near = [
+            row
+            for row in free
+            if (row["session_id"], row["skill_name"]) == (one.session_id, one.skill_name)
+            and abs(row["invoked_at"] - one.invoked_at) <= SAME_WITHIN
+        ]
+        if near:
+            row = min(near, key=lambda row: abs(row["invoked_at"] - one.invoked_at))
+            free.remove(row)
+            found[one.invocation_id] = row["invocation_id"]
+    return found
 
 
 def _joined(known: Sequence[Invocation]) -> Invocation:

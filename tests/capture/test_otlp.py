@@ -18,8 +18,11 @@ from session_buddy_skills.capture.events import EventIntake
 from session_buddy_skills.capture.telemetry import REDACTED
 from session_buddy_skills.capture.telemetry import events_of as told_by
 from session_buddy_skills.claude_code.ordering import Event
+from session_buddy_skills.importers.transcripts import Transcripts
+from session_buddy_skills.imports import Ordered
 from session_buddy_skills.limits import BODY_BYTES
 from session_buddy_skills.locations import PREFIX, Locations
+from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from tests.capture.test_events import in_scene, put, recorded
 from tests.capture.test_hook import spooled
@@ -162,6 +165,25 @@ async def test_what_both_tell_of_is_recorded_once(service: Service, tmp_path: Pa
     put(folder, *telemetry(scene))
     await intake.take_in()
     assert await recorded(service) == expected(scene)
+
+
+@needs_scenes
+@pytest.mark.parametrize("engine", ["duckdb", "postgresql"], indirect=True)
+async def test_telemetry_after_an_import_tells_of_nothing_twice(
+    service: Service, tmp_path: Path
+) -> None:
+    scenes = [scene for scene in ("04a-slash-skill", "01-model-skill") if scene in TELLING]
+    paths = [SCENES / scene / "transcript/projects" for scene in scenes]
+    order = checked(Ordered, kind="claude-code", paths=paths)
+    assert (await service.imports.run(Transcripts(), order)).added == len(scenes)
+    imported = await recorded(service)
+    folder = tmp_path / "events"
+    for _ in range(2):
+        put(folder, *(event for scene in scenes for event in telemetry(scene)))
+        await EventIntake(service, folder).take_in()
+        assert await recorded(service) == imported
+        assert (await service.imports.run(Transcripts(), order)).added == 0
+        assert await recorded(service) == imported
 
 
 REFUSED: dict[str, tuple[bytes, dict[str, str], int, str]] = {

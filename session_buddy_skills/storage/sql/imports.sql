@@ -66,6 +66,13 @@ WHERE
             AND item_key = CAST($item_key AS TEXT)
     );
 
+-- name: slash_commands
+-- Those of these sessions.
+SELECT invocation_id, session_id, skill_name, invoked_at
+FROM skill_invocation
+WHERE called_by = 'slash' AND session_id IN (SELECT unnest(CAST($session_ids AS TEXT[])))
+ORDER BY invoked_at, invocation_id;
+
 -- name: delete_invocations
 DELETE FROM skill_invocation
 WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
