@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field, RootModel
 
 from session_buddy_skills.fields import OptionalName
+from session_buddy_skills.models import Outcome
 from session_buddy_skills.requests import Question
 from session_buddy_skills.results import Rate
 from session_buddy_skills.workflow import WHY_EMPTY, NoAnswer, Shown
 
 LONGEST_HOURS = 366 * 24
+BEGINNING_CHARS = 200
+"""What is told of a text in a list; an export has all of it."""
 WholeHours = Annotated[int, Field(strict=True, ge=1, le=LONGEST_HOURS)]
 Threshold = Annotated[int, Field(strict=True, ge=1, le=36_525)]
 WindowHours = Annotated[float, Field(strict=True, gt=0, le=LONGEST_HOURS, allow_inf_nan=False)]
@@ -106,6 +110,41 @@ class SessionsAnswer(BaseModel):
     """Sessions, last active first."""
 
     sessions: list[SessionActivity]
+    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+
+
+class RecentRequest(Question):
+    """A question about single invocations."""
+
+    limit: Shown = Field(default=20, description="Most invocations to tell of.")
+    session_id: OptionalName = Field(default=None, description="One session alone.")
+    skill_name: OptionalName = Field(default=None, description="One skill alone.")
+    project: OptionalName = Field(default=None, description="One project alone.")
+
+
+class Recorded(BaseModel):
+    """One invocation, as it is recorded; what is not known of it is null."""
+
+    invocation_id: UUID
+    session_id: str
+    skill_name: str
+    invoked_at: datetime
+    outcome: Outcome
+    duration_seconds: float | None
+    error_type: str | None
+    end_inferred: bool | None = Field(description="Whether its end was concluded, not stated.")
+    user_query: str | None = Field(description=f"How it begins: {BEGINNING_CHARS} characters.")
+    arguments: str | None = Field(description="What it was called with, likewise.")
+    called_by: str | None = Field(description="model, subagent or slash, in Claude Code.")
+    workflow_phase: str | None
+    project: str | None
+    source: str | None
+
+
+class RecentAnswer(BaseModel):
+    """Invocations, newest first."""
+
+    invocations: list[Recorded]
     reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
 
 

@@ -6,11 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from session_buddy_skills.activity import (
+    BEGINNING_CHARS,
     Hour,
     HourlyAnswer,
     HourlyRequest,
     RealTimeAnswer,
     RealTimeRequest,
+    RecentAnswer,
+    RecentRequest,
     SessionActivity,
     SessionsAnswer,
     SessionsRequest,
@@ -88,6 +91,13 @@ class ActivityReports:
         ]
         reason = why_empty(sessions, anything, "nothing_in_scope")
         return SessionsAnswer(sessions=sessions, reason=reason)
+
+    async def recent(self, request: RecentRequest) -> RecentAnswer:
+        """Single invocations, newest first; with a `reason` if there are none."""
+        parameters = request.model_dump() | {"chars": BEGINNING_CHARS}
+        rows, anything = await rows_of(self._store, "recent_invocations", parameters)
+        reason = why_empty(rows, anything, "nothing_in_scope")
+        return RecentAnswer.model_validate({"invocations": rows, "reason": reason})
 
     async def skill_health(
         self, request: SkillHealthRequest, now: datetime | None = None

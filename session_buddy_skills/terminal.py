@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from session_buddy_skills.activity import RealTimeAnswer, SessionsAnswer
+from session_buddy_skills.activity import RealTimeAnswer, RecentAnswer, SessionsAnswer
 from session_buddy_skills.changes import AnomaliesAnswer, Anomaly, TrendAnswer
 from session_buddy_skills.community import DependenciesAnswer
 from session_buddy_skills.limits import NAME_CHARS
@@ -113,6 +113,21 @@ def sessions_text(answer: SessionsAnswer) -> str:
     headers = ["session", "used", "skills", "running", "completion rate", "last (UTC)"]
     # Whole, since one is to be asked for by its id.
     return table(headers, rows, most=NAME_CHARS)
+
+
+def recent_text(answer: RecentAnswer) -> str:
+    """Single invocations."""
+    rows = [
+        [
+            time_text(one.invoked_at),
+            one.skill_name,
+            one.outcome.value + (f": {one.error_type}" if one.error_type else ""),
+            one.user_query or NOT_KNOWN,
+            seconds_text(one.duration_seconds),
+        ]
+        for one in answer.invocations
+    ]
+    return table(["began (UTC)", "skill", "outcome", "request", "took"], rows, texts=4)
 
 
 def anomalies_text(answer: AnomaliesAnswer) -> str:

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from session_buddy_skills.activity import HourlyRequest, RealTimeRequest, SessionsRequest
+from session_buddy_skills.activity import (
+    HourlyRequest,
+    RealTimeRequest,
+    RecentAnswer,
+    RecentRequest,
+    SessionsRequest,
+)
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
@@ -132,3 +138,43 @@ async def test_sessions_are_told_last_active_first(service: Service) -> None:
     assert first.last_invoked - first.first_invoked == timedelta(minutes=6)
     other = await service.analyses.activity.sessions(checked(SessionsRequest, project="none"))
     assert other.reason == "nothing_in_scope"
+
+
+async def test_single_uses_are_told_newest_first(service: Service) -> None:
+    async def recent(**fields: Any) -> RecentAnswer:
+        return await service.analyses.activity.recent(checked(RecentRequest, **fields))
+
+    assert await recent() == RecentAnswer(invocations=[], reason="no_history")
+    made = [
+        {
+            "session_id": f"s{n % 2}",
+            "skill_name": f"k{n % 3}",
+            "project": "p" if n == 4 else None,
+            "invoked_at": EPOCH + timedelta(minutes=n),
+            "outcome": "failed" if n == 5 else "completed",
+            "error_type": "E" if n == 5 else None,
+            "duration_seconds": float(n),
+            "user_query": f"{n}" * 300 if n % 2 else None,
+            "workflow_phase": "test",
+        }
+        for n in range(6)
+    ]  # fmt: skip
+    await record(service, made)
+    newest = (await recent()).invocations
+    assert [one.duration_seconds for one in newest] == [5, 4, 3, 2, 1, 0]
+    first = newest[0]
+    assert (first.session_id, first.skill_name, first.outcome.value) == ("s1", "k2", "failed")
+    assert (first.error_type, first.user_query, first.workflow_phase) == ("E", "5" * 200, "test")
+    assert (first.arguments, first.called_by, first.end_inferred) == (None, None, None)
+    assert newest[1].user_query is None
+    for scope, expected in (
+        ({"session_id": "s1"}, [5, 3, 1]),
+        ({"skill_name": "k1"}, [4, 1]),
+        ({"project": "p"}, [4]),
+        ({"session_id": "s0", "skill_name": "k2"}, [2]),
+        ({"limit": 2}, [5, 4]),
+    ):
+        told = await recent(**scope)
+        assert [one.duration_seconds for one in told.invocations] == expected
+        assert told.reason is None
+    assert (await recent(session_id="none")).reason == "nothing_in_scope"

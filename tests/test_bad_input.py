@@ -244,6 +244,8 @@ CASES: list[Case] = [
     ("hourly_metrics", {"hours": 1.5}, "hours must be a whole number, not 1.5."),
     ("get_real_time_metrics", {"window_hours": 0}, "window_hours must be above 0, not 0."),
     ("recent_sessions", {"limit": 0}, "limit must be at least 1, not 0."),
+    ("recent_invocations", {"limit": 0}, "limit must be at least 1, not 0."),
+    ("recent_invocations", {"session_id": ["s"]}, 'session_id must be text, not ["s"].'),
     ("get_community_baselines", {"user_id": 5}, "user_id must be text, not 5."),
     ("get_collaborative_recommendations", {}, "user_id is required."),
     ("get_collaborative_recommendations", {"user_id": "u", "limit": 0},

@@ -26,6 +26,7 @@ COMMANDS = {
     "deps": ["deps", "pytest-run", "--min-lift", "0"],
     "sessions": ["sessions", "--limit", "3"],
     "session": ["sessions", "s2"],
+    "recent": ["recent", "--session", "s1", "--skill", "pytest-run", "--limit", "4"],
 }
 TELLS = {
     "report": ["# Workflow report", "| tests ", "pytest-run", "83 % ("],
@@ -37,6 +38,7 @@ TELLS = {
     "deps": ["pytest-run", "ruff-check", "independent", "1.00 ("],
     "sessions": ["| s0 ", "| s1 "],
     "session": ["s2: 12 invocations", "pytest-run 6"],
+    "recent": ["pytest-run", "completed", "failed: E", "60 s"],
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from session_buddy_skills.cli.activity import ACTIVITY
 from session_buddy_skills.cli.db import db
 from session_buddy_skills.cli.importing import import_
 from session_buddy_skills.cli.local import LOCAL_SERVER
@@ -118,7 +119,7 @@ cli.add_command(import_)
 cli.add_command(setup)
 cli.add_command(skills)
 cli.add_command(taxonomy)
-for command in REPORTS:
+for command in (*REPORTS, *ACTIVITY):
     cli.add_command(command)
 
 

@@ -36,9 +36,10 @@ def _scope(command: F) -> F:
     return command
 
 
-def _show(
+def show(
     answer: dict[str, Any], as_json: bool, text: Callable[[], str], *, of_phases: bool = False
 ) -> None:
+    """Print an answer, or say why there is nothing in it."""
     if as_json:
         click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     elif answer.get("reason") in UNKNOWN:
@@ -67,30 +68,7 @@ def report(options: dict[str, object], /, as_json: bool, **where: Any) -> None:
         ReportRequest,
         asked,
     )
-    _show(answer, as_json, lambda: str(answer["markdown"]), of_phases=True)
-
-
-@click.command()
-@click.option("--hours", type=float, default=24.0, show_default=True, help="The last so many.")
-@click.option("--limit", type=int, default=10, show_default=True, help="Most skills to show.")
-@project
-@as_json
-@click.pass_obj
-def top(
-    options: dict[str, object], hours: float, limit: int, project: str | None, as_json: bool
-) -> None:
-    """The most used skills of late."""
-    from session_buddy_skills.activity import RealTimeAnswer, RealTimeRequest
-    from session_buddy_skills.terminal import top_text
-
-    answer = ask(
-        options,
-        "get_real_time_metrics",
-        lambda service, request: service.analyses.activity.real_time(request),
-        RealTimeRequest,
-        {"window_hours": hours, "limit": limit, "project": project},
-    )
-    _show(answer, as_json, lambda: top_text(RealTimeAnswer.model_validate(answer)))
+    show(answer, as_json, lambda: str(answer["markdown"]), of_phases=True)
 
 
 @click.command()
@@ -110,7 +88,7 @@ def skill(options: dict[str, object], name: str, as_json: bool) -> None:
         SkillMetricsRequest,
         {"skill_name": name},
     )
-    _show(answer, as_json, lambda: skill_text(SkillMetricsAnswer.model_validate(answer).skills[0]))
+    show(answer, as_json, lambda: skill_text(SkillMetricsAnswer.model_validate(answer).skills[0]))
 
 
 @click.command()
@@ -145,7 +123,7 @@ def anomalies(
         },
     )
     told = answer if answer["reason"] == "no_history" else answer | {"reason": None}
-    _show(
+    show(
         answer if as_json else told,
         as_json,
         lambda: anomalies_text(AnomaliesAnswer.model_validate(answer)),
@@ -184,7 +162,7 @@ def trend(
         TrendRequest,
         {"skill_name": name, "metric": metric, "days": days, "project": project},
     )
-    _show(answer, as_json, lambda: trend_text(TrendAnswer.model_validate(answer)))
+    show(answer, as_json, lambda: trend_text(TrendAnswer.model_validate(answer)))
 
 
 @click.command()
@@ -212,7 +190,7 @@ def heatmap(
         HeatmapRequest,
         where | {"metric": metric, "limit": limit},
     )
-    _show(answer, as_json, lambda: str(answer["text"]), of_phases=True)
+    show(answer, as_json, lambda: str(answer["text"]), of_phases=True)
 
 
 @click.command()
@@ -242,48 +220,7 @@ def deps(
         DependenciesRequest,
         where | {"skill_name": name, "min_lift": min_lift, "limit": limit},
     )
-    _show(answer, as_json, lambda: dependencies_text(DependenciesAnswer.model_validate(answer)))
+    show(answer, as_json, lambda: dependencies_text(DependenciesAnswer.model_validate(answer)))
 
 
-@click.command()
-@click.argument("session_id", required=False)
-@click.option("--limit", type=int, default=20, show_default=True, help="Most sessions to show.")
-@project
-@as_json
-@click.pass_obj
-def sessions(
-    options: dict[str, object],
-    session_id: str | None,
-    limit: int,
-    project: str | None,
-    as_json: bool,
-) -> None:
-    """The sessions of late, or one of them."""
-    from session_buddy_skills.activity import SessionsAnswer, SessionsRequest
-    from session_buddy_skills.questions import SessionRequest
-    from session_buddy_skills.results import SessionSummary
-    from session_buddy_skills.terminal import session_text, sessions_text
-
-    if session_id is not None:
-        if project is not None:
-            raise click.UsageError("a session is asked for by its id alone, without --project")
-        one = ask(
-            options,
-            "session_summary",
-            lambda service, request: service.session_summary(request.session_id),
-            SessionRequest,
-            {"session_id": session_id},
-        )
-        _show(one, as_json, lambda: session_text(SessionSummary.model_validate(one)))
-        return
-    answer = ask(
-        options,
-        "recent_sessions",
-        lambda service, request: service.analyses.activity.sessions(request),
-        SessionsRequest,
-        {"limit": limit, "project": project},
-    )
-    _show(answer, as_json, lambda: sessions_text(SessionsAnswer.model_validate(answer)))
-
-
-REPORTS = (report, top, skill, anomalies, trend, heatmap, deps, sessions)
+REPORTS = (report, skill, anomalies, trend, heatmap, deps)

@@ -7,6 +7,8 @@ from session_buddy_skills.activity import (
     HourlyRequest,
     RealTimeAnswer,
     RealTimeRequest,
+    RecentAnswer,
+    RecentRequest,
     SessionsAnswer,
     SessionsRequest,
 )
@@ -88,6 +90,10 @@ async def _real_time(service: Service, request: RealTimeRequest) -> RealTimeAnsw
 
 async def _sessions(service: Service, request: SessionsRequest) -> SessionsAnswer:
     return await service.analyses.activity.sessions(request)
+
+
+async def _recent(service: Service, request: RecentRequest) -> RecentAnswer:
+    return await service.analyses.activity.recent(request)
 
 
 async def _baselines(service: Service, request: BaselinesRequest) -> BaselinesAnswer:
@@ -204,6 +210,15 @@ ANALYSING_TOOLS = (
         SessionsRequest,
         SessionsAnswer,
         _sessions,
+        read_only=True,
+    ),
+    service_tool(
+        "recent_invocations",
+        "Single invocations, newest first, of a session, a skill, a project or all: the request, "
+        "how each was called, how it ended and how long it took.",
+        RecentRequest,
+        RecentAnswer,
+        _recent,
         read_only=True,
     ),
     service_tool(

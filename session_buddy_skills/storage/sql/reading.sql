@@ -73,3 +73,26 @@ WHERE CAST($project AS TEXT) IS NULL OR project = $project
 GROUP BY session_id
 ORDER BY last_invoked DESC, session_id COLLATE "C"
 LIMIT CAST($limit AS BIGINT);
+
+-- name: recent_invocations
+-- Newest first. They are found before their texts are, which are of few of them.
+WITH recent AS (
+    SELECT
+        invocation_id, session_id, skill_name, invoked_at, outcome, duration_seconds, error_type,
+        end_inferred, arguments, called_by, workflow_phase, project, source, query_id
+    FROM skill_invocation
+    WHERE
+        (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
+        AND (CAST($skill_name AS TEXT) IS NULL OR skill_name = $skill_name)
+        AND (CAST($project AS TEXT) IS NULL OR project = $project)
+    ORDER BY invoked_at DESC, invocation_id DESC
+    LIMIT CAST($limit AS BIGINT)
+)
+SELECT
+    invocation_id, session_id, skill_name, invoked_at, outcome, duration_seconds, error_type,
+    end_inferred, called_by, workflow_phase, project, source,
+    left(arguments, CAST($chars AS INTEGER)) AS arguments,
+    left(query_text, CAST($chars AS INTEGER)) AS user_query
+FROM recent
+LEFT JOIN skill_query USING (query_id)
+ORDER BY invoked_at DESC, invocation_id DESC;
