@@ -20,11 +20,12 @@ check: $(VENV)/.test-installed  ## lint, format, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Three on two cores: much of what is tested is waited for.
 test: $(VENV)/.test-installed $(NODE_TOOLS)  ## all tests
-	$(BIN)/pytest -q -n 2 --dist worksteal
+	$(BIN)/pytest -q -n 3 --dist worksteal
 
 quick: $(VENV)/.test-installed  ## the tests that are not marked slow
-	$(BIN)/pytest -q -n 2 --dist worksteal -m "not slow"
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not slow"
 
 bench: $(VENV)/.test-installed  ## measure; prints a table and writes benchmarks/results/
 	$(BIN)/python -m benchmarks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -85,11 +86,18 @@ def new_settings(
 
 
 @pytest.fixture(scope="session")
-def made_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sentence model as int8 ONNX, made once by the process that a server starts for it."""
-    folder = tmp_path_factory.mktemp("made")
+def made_model(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The sentence model as int8 ONNX, made once by the process that a server starts for it.
+
+    All workers of a run share it: it takes half a minute.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "made"
+    folder.mkdir(exist_ok=True)
     settings = Settings.load(data_dir=folder)
-    asyncio.run(load_onnx(settings))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        asyncio.run(load_onnx(settings))
     [made] = settings.models_folder.iterdir()
     return made
 
