@@ -133,7 +133,9 @@ class Recorded(BaseModel):
     duration_seconds: float | None
     error_type: str | None
     end_inferred: bool | None = Field(description="Whether its end was concluded, not stated.")
-    user_query: str | None = Field(description=f"How it begins: {BEGINNING_CHARS} characters.")
+    user_query: str | None = Field(
+        description=f"How it begins: {BEGINNING_CHARS} characters, and … for the rest."
+    )
     arguments: str | None = Field(description="What it was called with, likewise.")
     called_by: str | None = Field(description="model, subagent or slash, in Claude Code.")
     workflow_phase: str | None
@@ -145,7 +147,9 @@ class RecentAnswer(BaseModel):
     """Invocations, newest first."""
 
     invocations: list[Recorded]
-    reason: NoAnswer | None = Field(default=None, description=WHY_EMPTY)
+    reason: NoAnswer | Literal["no_such_session", "no_such_skill"] | None = Field(
+        default=None, description=WHY_EMPTY
+    )
 
 
 class SkillHealthRequest(Question):

@@ -24,7 +24,7 @@ from session_buddy_skills.activity import (
 )
 from session_buddy_skills.reports import rate
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
-from session_buddy_skills.workflow_reports import rows_of, why_empty
+from session_buddy_skills.workflow_reports import read_rows, rows_of, why_empty
 
 Row = dict[str, Any]
 HOUR = timedelta(hours=1)
@@ -94,9 +94,22 @@ class ActivityReports:
 
     async def recent(self, request: RecentRequest) -> RecentAnswer:
         """Single invocations, newest first; with a `reason` if there are none."""
-        parameters = request.model_dump() | {"chars": BEGINNING_CHARS}
-        rows, anything = await rows_of(self._store, "recent_invocations", parameters)
-        reason = why_empty(rows, anything, "nothing_in_scope")
+        parameters = request.model_dump() | {"chars": BEGINNING_CHARS + 1}
+        scope = {"session_id": "no_such_session", "skill_name": "no_such_skill", "project": None}
+
+        async def work(reader: InvocationReader) -> tuple[list[Row], str | None]:
+            rows, anything = await read_rows(reader, "recent_invocations", parameters)
+            if rows or not anything:
+                return rows, None if rows else "no_history"
+            for name, unknown in scope.items():
+                alone = dict.fromkeys(scope) | {"limit": 1, "chars": 1, name: parameters[name]}
+                if unknown and not await reader.rows("recent_invocations", alone):
+                    return [], unknown
+            return [], "nothing_in_scope"
+
+        rows, reason = await self._store.read(work)
+        for row in rows:
+            row |= {name: _beginning(row[name]) for name in ("user_query", "arguments")}
         return RecentAnswer.model_validate({"invocations": rows, "reason": reason})
 
     async def skill_health(
@@ -106,6 +119,10 @@ class ActivityReports:
         present = now or datetime.now(UTC)
         rows = await self._store.read(lambda reader: reader.rows("last_uses", {}))
         return SkillHealth([_freshness(row, present, request.threshold_days) for row in rows])
+
+
+def _beginning(text: str | None) -> str | None:
+    return text if text is None or len(text) <= BEGINNING_CHARS else f"{text[:BEGINNING_CHARS]}…"
 
 
 def _hour(hour: datetime, skill_name: str | None, row: Row | None) -> Hour:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from session_buddy_skills.git_metrics import MeanGitMetrics
@@ -28,6 +29,8 @@ LEGENDS = {
 SHOWN_TRANSITIONS = 15
 MOST_CHARS = 40
 """Of a name in a table."""
+_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+"""What would break a line, steer a terminal, or turn text around."""
 
 
 def table(
@@ -150,7 +153,11 @@ def _share(value: float | None) -> str:
 
 
 def _invocations(findings: WorkflowFindings) -> str:
-    told = f"{findings.total_invocations:,} invocations in {len(findings.phases)} phases."
+    counts = (
+        counted(findings.total_invocations, "invocation"),
+        counted(len(findings.phases), "phase"),
+    )
+    told = " in ".join(counts) + "."
     if findings.without_phase:
         told += f" {findings.without_phase:,} more have no phase and are not in this report."
     return told
@@ -244,7 +251,18 @@ def _code(name: str) -> str:
     return f"`` {name} ``" if "`" in name else f"`{name}`"
 
 
+def counted(number: int, thing: str) -> str:
+    """1 invocation, 2 invocations."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def one_line(text: str) -> str:
+    """The text with whatever is not seen as a blank."""
+    return _UNSEEN.sub(" ", text).strip()
+
+
 def _cell(text: str, most: int) -> str:
+    text = one_line(text)
     # Cut in the middle, since names often differ in their ends.
     half = (most - 1) // 2
     cut = text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from session_buddy_skills.activity import RealTimeAnswer, RecentAnswer, SessionsAnswer
+from session_buddy_skills.activity import RealTimeAnswer, RecentAnswer, Recorded, SessionsAnswer
 from session_buddy_skills.changes import AnomaliesAnswer, Anomaly, TrendAnswer
 from session_buddy_skills.community import DependenciesAnswer
 from session_buddy_skills.limits import NAME_CHARS
-from session_buddy_skills.rendering import NOT_KNOWN, percent, rate_text, seconds_text, table
+from session_buddy_skills.rendering import (
+    MOST_CHARS,
+    NOT_KNOWN,
+    counted,
+    one_line,
+    percent,
+    rate_text,
+    seconds_text,
+    table,
+)
 from session_buddy_skills.results import SessionSummary, SkillMetrics
 
 STEPS = "▁▂▃▄▅▆▇█"
 BAR_CHARS = 20
+INFERRED = "*"
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -49,7 +59,8 @@ def top_text(answer: RealTimeAnswer) -> str:
         for one in answer.top_skills
     ]
     headers = ["skill", "", "used", "completion rate", "mean", "last used (UTC)"]
-    total = f"{answer.total_invocations:,} invocations since {time_text(answer.since)} UTC."
+    total = counted(answer.total_invocations, "invocation")
+    total = f"{total} since {time_text(answer.since)} UTC."
     if answer.skills_left_out:
         total += f" {answer.skills_left_out} more skills are not shown."
     return f"{table(headers, rows, texts=2)}\n\n{total}"
@@ -58,7 +69,7 @@ def top_text(answer: RealTimeAnswer) -> str:
 def skill_text(skill: SkillMetrics) -> str:
     """One skill."""
     lines = [
-        f"{skill.skill_name}: {skill.total_invocations:,} invocations, from "
+        f"{skill.skill_name}: {counted(skill.total_invocations, 'invocation')}, from "
         f"{time_text(skill.first_invoked)} to {time_text(skill.last_invoked)} UTC",
         f"completion rate   {rate_text(skill.completion_rate)}",
         f"outcomes          {skill.completed_invocations} completed, "
@@ -86,7 +97,7 @@ def session_text(session: SessionSummary) -> str:
     """One session."""
     return "\n".join(
         [
-            f"{session.session_id}: {session.total_invocations} invocations, from "
+            f"{session.session_id}: {counted(session.total_invocations, 'invocation')}, from "
             f"{time_text(session.first_invoked)} to {time_text(session.last_invoked)} UTC",
             f"outcomes  {session.completed_invocations} completed, "
             f"{session.failed_invocations} failed, {session.abandoned_invocations} abandoned, "
@@ -119,15 +130,29 @@ def recent_text(answer: RecentAnswer) -> str:
     """Single invocations."""
     rows = [
         [
-            time_text(one.invoked_at),
+            f"{one.invoked_at:%Y-%m-%d %H:%M:%S}",
             one.skill_name,
-            one.outcome.value + (f": {one.error_type}" if one.error_type else ""),
-            one.user_query or NOT_KNOWN,
+            _outcome(one),
             seconds_text(one.duration_seconds),
+            _beginning(one.user_query or one.arguments or NOT_KNOWN),
         ]
         for one in answer.invocations
     ]
-    return table(["began (UTC)", "skill", "outcome", "request", "took"], rows, texts=4)
+    headers = ["began (UTC)", "skill", "outcome", "took", "request, or arguments"]
+    text = table(headers, rows, texts=5)
+    if any(one.end_inferred for one in answer.invocations):
+        text += f"\n\n{INFERRED} concluded from what came after; nothing says when it ended."
+    return f"{text}\n\nThe session, the project and the rest of each are in --json."
+
+
+def _outcome(one: Recorded) -> str:
+    told = f"{one.outcome.value}{INFERRED if one.end_inferred else ''}"
+    return f"{told}: {one.error_type}" if one.error_type else told
+
+
+def _beginning(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
 
 
 def anomalies_text(answer: AnomaliesAnswer) -> str:

@@ -164,7 +164,11 @@ async def test_single_uses_are_told_newest_first(service: Service) -> None:
     assert [one.duration_seconds for one in newest] == [5, 4, 3, 2, 1, 0]
     first = newest[0]
     assert (first.session_id, first.skill_name, first.outcome.value) == ("s1", "k2", "failed")
-    assert (first.error_type, first.user_query, first.workflow_phase) == ("E", "5" * 200, "test")
+    assert (first.error_type, first.user_query, first.workflow_phase) == (
+        "E",
+        "5" * 200 + "…",
+        "test",
+    )
     assert (first.arguments, first.called_by, first.end_inferred) == (None, None, None)
     assert newest[1].user_query is None
     for scope, expected in (
@@ -177,4 +181,8 @@ async def test_single_uses_are_told_newest_first(service: Service) -> None:
         told = await recent(**scope)
         assert [one.duration_seconds for one in told.invocations] == expected
         assert told.reason is None
-    assert (await recent(session_id="none")).reason == "nothing_in_scope"
+    assert (await recent(session_id="none")).reason == "no_such_session"
+    assert (await recent(session_id="s0", skill_name="none")).reason == "no_such_skill"
+    assert (await recent(session_id="s1", skill_name="k1", project="p")).reason == (
+        "nothing_in_scope"
+    )

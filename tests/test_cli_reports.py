@@ -145,3 +145,23 @@ def test_charts_of_a_line() -> None:
     assert bar(0.5) == "█" * 10
     assert bar(0.001) == "█"
     assert bar(0) == ""
+
+
+async def test_a_request_cannot_break_the_table_or_steer_the_terminal(tmp_path: Path) -> None:
+    request = "first\nline \x1b[31mred\x9b31m\u202e\u2028 | forged | \r\ttab " + "x" * 100
+    use = {"session_id": "s", "skill_name": "k", "user_query": request}
+    async with open_service(Settings(data_dir=tmp_path), recommending=False) as service:
+        await record(service, [use])
+    told = run_command(tmp_path, "recent")
+    *_, row, _, _ = told.stdout.splitlines()
+    assert row.endswith("| first line [31mred 31m \\| forged \\| tab x… |")
+    assert set(told.stdout) <= {"\n", "…", *map(chr, range(32, 127))}
+
+
+def test_what_no_use_has_is_told_from_nothing_here(folder: Path) -> None:
+    for option, said in (("--skill", "no use of such a skill"), ("--session", "no such session")):
+        done = run_command(folder, "recent", option, "none")
+        assert (done.returncode, done.stdout) == (65, "")
+        assert said in done.stderr
+    done = run_command(folder, "recent", "--project", "none")
+    assert (done.returncode, done.stdout) == (0, "nothing is recorded in this part\n")

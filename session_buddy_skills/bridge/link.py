@@ -136,7 +136,6 @@ class Link:
             self.breaker.failed()
             return None, UNREACHABLE
         self.breaker.succeeded()
-        self.last_error = None
         return answer, None
 
     def close(self) -> None:
@@ -162,7 +161,7 @@ class Link:
         except SkillsError as error:
             self._answered = isinstance(error, InputError)
             raise
-        self._answered = True
+        self._answered, self.last_error = True, None
         return answer
 
     def _connected(self) -> Channel:

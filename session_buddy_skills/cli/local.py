@@ -32,7 +32,7 @@ def status(options: Options) -> None:
         )
     waiting = len(spool.waiting(own.events)) + len(spool.waiting(own.spool))
     if server is None or found is None:
-        wait = f" {waiting} files wait for one." if waiting else ""
+        wait = f" Files that wait for one: {waiting}." if waiting else ""
         raise ServerUnreachableError(
             f"no server has {own.database_path} open; the shim, a hook or `serve` starts one.{wait}"
         )
@@ -42,7 +42,7 @@ def status(options: Options) -> None:
     click.echo(f"database  {found['database']}")
     click.echo(f"holds     {found['invocations']:,} invocations")
     if waiting:
-        click.echo(f"waiting   {waiting} files that are not taken in yet")
+        click.echo(f"waiting   files that are not taken in yet: {waiting}")
     if said := local_server.last_lines(own.beside("hooks.log"), 1):
         click.echo(f"hooks     {said[0].strip()}")
     click.echo(f"up        {found['uptime_seconds'] / 60:.1f} minutes")
