@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -276,18 +277,39 @@ async def test_the_internal_listing_before_each_call_stays_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "mode"), [(None, "propagation_only"), ("trace.NoOpTracerProvider()", "native")]
+    ("provider", "stated", "mode"),
+    [
+        (None, "native", "propagation_only"),
+        (None, "off", "off"),
+        ("trace.NoOpTracerProvider()", "native", "native"),
+    ],
 )
-def test_spans_are_made_where_somebody_collects_them(provider: str | None, mode: str) -> None:
+def test_spans_are_made_where_somebody_collects_them(
+    provider: str | None, stated: str, mode: str
+) -> None:
     # In a process of its own: a provider is set once in the life of one.
     program = (
         "import fastmcp; from opentelemetry import trace; "
-        "from session_buddy_skills.cli.serving import no_spans_for_nobody; "
+        "from session_buddy_skills.cli.serving import no_spans_without_sdk; "
         f"provider = {provider}; provider and trace.set_tracer_provider(provider); "
-        "no_spans_for_nobody(); print(fastmcp.settings.telemetry_mode)"
+        "no_spans_without_sdk(); print(fastmcp.settings.telemetry_mode)"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert answer.stdout.strip() == mode, answer.stderr
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "FASTMCP_TELEMETRY_MODE": stated},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.strip() == mode
+
+
+def test_a_client_that_offers_to_upgrade_is_answered(server: ServerProcess) -> None:
+    """As Java's does with each request; its body is the request's all the same."""
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAEA"}
+    told = {"session_id": "s", "skill_name": "upgraded"}
+    answer = httpx2.post(f"{server.url}/tools/track_invocation", json=told, headers=offer)
+    assert (answer.status_code, answer.json()["skill_name"]) == (200, "upgraded")
 
 
 def test_two_servers_have_two_databases(empty_server: ServerProcess) -> None:

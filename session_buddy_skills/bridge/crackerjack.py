@@ -20,6 +20,7 @@ class SkillsTracker:
     """Satisfies crackerjack's `SkillsTrackerProtocol`: synchronous, from any thread or loop."""
 
     def __init__(self, session_id: str, recorder: Recorder, deadline: float = DEADLINE) -> None:
+        check_types({"session_id": session_id})
         self.session_id = session_id
         self.workflow_phase: str | None = None
         """The phase under way, as a `WorkflowObserver` tells it; for runs that state none."""
@@ -130,6 +131,7 @@ def create_skills_tracker(
 
     Raises:
         InputError: there is no such backend, or the url is not one.
+        TypeError: the session's id is no text.
     """
     chosen: Backend = backend if enabled else "off"
     return SkillsTracker(session_id, Recorder(chosen, url=mcp_server_url, database=db_path))

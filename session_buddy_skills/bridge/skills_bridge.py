@@ -54,7 +54,9 @@ class SkillsBridge:
 
         Raises:
             InputError: there is no such backend, or the url is not one.
+            TypeError: the session's id is no text.
         """
+        check_types({"session_id": session_id})
         self.session_id = session_id
         self.deadline = deadline
         self.recorder = Recorder(backend, url=url, database=database, data_dir=data_dir)
@@ -114,7 +116,7 @@ class SkillsBridge:
         """It has ended: `outcome` or `completed`, and what else `Run.end` takes.
 
         Raises:
-            TypeError: likewise.
+            TypeError: likewise, or `run` is not what `track` gave.
         """
         if (
             self._off
@@ -127,6 +129,8 @@ class SkillsBridge:
             )
         ):
             return
+        if not isinstance(run, Run):
+            raise TypeError(f"run must be what track() gave, not {run!r}")
         run.end(outcome, completed=completed, **fields)
 
     def run(self, skill_name: str, **fields: Any) -> TrackedWork:

@@ -39,22 +39,22 @@ except (ImportError, AttributeError, TypeError, ValueError):
 
 
 def loads(data: bytes) -> Any:
-    """What a JSON text in UTF-8 says.
+    """What a JSON text says, in any of the encodings that `json.loads` takes.
 
     Raises:
         ValueError: it is none.
     """
-    text = data.decode().strip(SPACE)
     if _lean:
         try:
+            text = data.decode().strip(SPACE)
             value, end = _scan(text, 0)
             if end == len(text):
                 return value
         except (StopIteration, ValueError, SystemError):
-            pass  # `json`, on which the scanner relies for words, says what is wrong.
+            pass  # `json` knows other encodings, and says what is wrong.
     import json
 
-    return json.loads(text)
+    return json.loads(data)
 
 
 def dumps(value: Any) -> str:

@@ -84,12 +84,12 @@ async def serve_http(
 
         # It announces each refused call without its reason, which tools/ logs.
         logging.getLogger("fastmcp").setLevel(logging.WARNING)
-        no_spans_for_nobody()
+        no_spans_without_sdk()
         token = _token(settings)
         busy = _Busy(http_app(build_app(settings, service), token))
         config = uvicorn.Config(
             busy,
-            http="httptools",
+            http="h11",  # httptools drops a body that comes with an offer to upgrade
             log_config=None,
             access_log=settings.log_level == "debug",
             timeout_graceful_shutdown=GRACE_SECONDS,
@@ -117,12 +117,16 @@ async def serve_http(
             tasks.cancel_scope.cancel()
 
 
-def no_spans_for_nobody() -> None:
-    """Making the spans of a call takes a twentieth of its time, though no SDK is there for them."""
+def no_spans_without_sdk() -> None:
+    """Have FastMCP make no OpenTelemetry spans where no SDK collects them.
+
+    They take a twentieth of a call's time.
+    """
     import fastmcp
     from opentelemetry import trace
 
-    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+    collected = not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    if fastmcp.settings.telemetry_mode == "native" and not collected:
         fastmcp.settings.telemetry_mode = "propagation_only"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
 from uuid import UUID
@@ -49,28 +49,22 @@ class CaptureStore:
     async def keep(self, told: Sequence[tuple[Invocation, UUID | None]]) -> int:
         """Store what is not stored, and correct what is stored otherwise; how many changed.
 
-        Each comes with the id that it was stored under before, if that was another; under which an
-        import has stored a slash command that was told of without one is found out. An outcome that
+        Each comes with the id that it was stored under before, if that was another. What an import
+        has stored of a slash command under the id of its line is found by its time. An outcome that
         is known is never replaced by one that is not. All of it or nothing.
         """
         written: list[Written] = []
 
         async def work(connection: Connection) -> int:
-            formers = {one.invocation_id: former for one, former in told if former}
-            formers |= await _imported(connection, [one for one, _ in told], formers)
-            ids = [*(one.invocation_id for one, _ in told), *formers.values()]
-            rows = await connection.fetch("stored_by_id", {"invocation_ids": ids})
-            texts = await texts_of(connection, rows)
-            stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
+            known = await _known(connection, told)
             written.clear()
             gone = []
-            for new, _ in told:
-                own = new.invocation_id
-                known = [stored[key] for key in (formers.get(own), own) if key in stored]
-                better = _corrected(_joined(known), new) if known else new
-                if known != [better]:
-                    gone += [one.invocation_id for one in known]
-                    was = known[-1] if known else None
+            for one, _ in told:
+                stored = known[one.invocation_id]
+                better = _corrected(_joined(stored), one) if stored else one
+                if stored != [better]:
+                    gone += [old.invocation_id for old in stored]
+                    was = stored[-1] if stored else None
                     written.append(Written(better, new=was is None, changed=True, was=was))
             if gone:
                 await connection.execute("delete_invocations", {"invocation_ids": gone})
@@ -87,32 +81,48 @@ class CaptureStore:
         return changed
 
 
-async def _imported(
-    connection: Connection, told: Sequence[Invocation], formers: Mapping[UUID, UUID]
-) -> dict[UUID, UUID]:
-    """The ids that slash commands, told of by their prompts alone, have by their lines.
+async def _known(
+    connection: Connection, told: Sequence[tuple[Invocation, UUID | None]]
+) -> dict[UUID, list[Invocation]]:
+    """What is stored of each, by its id: under a former id, and under its own."""
+    formers = {one.invocation_id: former for one, former in told if former}
+    ids = {one.invocation_id for one, _ in told}.union(formers.values())
+    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(ids)})
+    found = {row["invocation_id"] for row in rows}.union(formers)
+    new = [one for one, _ in told if one.invocation_id not in found]
+    if imported := await _imported(connection, new, ids):
+        of_lines = {"invocation_ids": list(imported.values())}
+        rows += await connection.fetch("stored_by_id", of_lines)
+        formers |= imported
+    texts = await texts_of(connection, rows)
+    stored = {row["invocation_id"]: from_row(row, texts) for row in rows}
+    own = (one.invocation_id for one, _ in told)
+    return {one: [stored[key] for key in (formers.get(one), one) if key in stored] for one in own}
 
-    Where an import has read the transcript before, telemetry and hooks tell of them once more.
+
+async def _imported(
+    connection: Connection, new: Sequence[Invocation], told_of: Container[UUID]
+) -> dict[UUID, UUID]:
+    """The ids under which an import has stored slash commands that are told of by their prompts.
+
+    Of a session and skill those are the same that are nearest in time.
     """
-    slash = [one for one in told if one.called_by == "slash" and one.invocation_id not in formers]
+    slash = [one for one in new if one.called_by == "slash"]
     if not slash:
         return {}
     sessions = list({one.session_id for one in slash})
-    rows = await connection.fetch("slash_commands", {"session_ids": sessions})
-    told_of = {one.invocation_id for one in told}.union(formers.values())
-    free = [row for row in rows if row["invocation_id"] not in told_of]
+    rows = await connection.fetch("imported_slash_commands", {"session_ids": sessions})
+    apart = [
+        (abs(row["invoked_at"] - one.invoked_at), one.invocation_id, row["invocation_id"])
+        for one in slash
+        for row in rows
+        if (row["session_id"], row["skill_name"]) == (one.session_id, one.skill_name)
+        and row["invocation_id"] not in told_of
+    ]
     found: dict[UUID, UUID] = {}
-    for one in slash:
-        near = [
-            row
-            for row in free
-            if (row["session_id"], row["skill_name"]) == (one.session_id, one.skill_name)
-            and abs(row["invoked_at"] - one.invoked_at) <= SAME_WITHIN
-        ]
-        if near:
-            row = min(near, key=lambda row: abs(row["invoked_at"] - one.invoked_at))
-            free.remove(row)
-            found[one.invocation_id] = row["invocation_id"]
+    for distance, own, imported in sorted(apart):
+        if distance <= SAME_WITHIN and own not in found and imported not in found.values():
+            found[own] = imported
     return found
 
 

@@ -145,6 +145,8 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
         for field in ("user_query", "workflow_phase", "project", "session_id"):
             with pytest.raises(TypeError, match=f"{field} must be text, not 7"):
                 await bridge.track("k", **{field: 7})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="run must be what track\\(\\) gave, not 'k'"):
+            await bridge.complete("k", completed=True)  # type: ignore[arg-type]
         run = await bridge.track("k")
         with pytest.raises(TypeError, match="needs an outcome"):
             await bridge.complete(run)
@@ -159,6 +161,11 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
             await bridge.complete(run, "completed", why="5")
         await bridge.complete(run, completed=True)
         assert run.ended
+    for session_id in (7, None):
+        with pytest.raises(TypeError, match="session_id must"):
+            SkillsBridge(session_id, backend=backend)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="session_id must"):
+            create_skills_tracker(session_id, backend=backend)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="backend must be one of mcp, direct, auto, off"):
         SkillsBridge("wrong", backend="http")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the server's address must be like http"):

@@ -219,12 +219,19 @@ def test_json_is_read_and_written_as_json_does(values: object) -> None:
 def test_what_json_refuses_is_refused(told: bytes | str) -> None:
     data = told if isinstance(told, bytes) else told.encode()
     try:
-        expected = json.loads(data.decode())
+        expected = json.loads(data)
     except ValueError as error:
         with pytest.raises(type(error)):
             lean_json.loads(data)
     else:
         assert json.dumps(lean_json.loads(data)) == json.dumps(expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32-be"])
+def test_an_event_may_come_in_any_encoding_of_json(encoding: str, tmp_path: Path) -> None:
+    told = json.dumps(event("UserPromptSubmit", prompt="é"), ensure_ascii=False).encode(encoding)
+    run_hook(told, **{f"{PREFIX}DATA_DIR": tmp_path})
+    assert spooled(tmp_path)[0]["prompt"] == "é"
 
 
 def test_nobody_has_to_read_what_it_says(tmp_path: Path) -> None:

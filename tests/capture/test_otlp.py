@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from session_buddy_skills.capture.events import EventIntake
 from session_buddy_skills.capture.telemetry import REDACTED
 from session_buddy_skills.capture.telemetry import events_of as told_by
+from session_buddy_skills.claude_code.invocations import id_of
 from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.importers.transcripts import Transcripts
 from session_buddy_skills.imports import Ordered
@@ -39,6 +40,7 @@ from tests.claude_code.scenes import (
     transcripts_of,
 )
 from tests.conftest import ServerProcess, start_server
+from tests.invocations import all_invocations
 
 TELLING = [scene for scene in EXPECTED if (SCENES / scene / "otel").is_dir()]
 TELEMETRY_CANNOT_KNOW = {
@@ -184,6 +186,40 @@ async def test_telemetry_after_an_import_tells_of_nothing_twice(
         assert await recorded(service) == imported
         assert (await service.imports.run(Transcripts(), order)).added == 0
         assert await recorded(service) == imported
+
+
+async def test_of_two_alike_each_is_told_once(service: Service, tmp_path: Path) -> None:
+    """Slash commands three seconds apart: an import has both, telemetry tells of them in turn."""
+
+    def line(second: int, key: str, content: object, **fields: object) -> str:
+        at = f"2026-11-23T05:30:{second}.000Z"
+        told = {"type": "user", "message": {"role": "user", "content": content}, "timestamp": at}
+        return json.dumps(told | {"sessionId": "s", "uuid": key} | fields) + "\n"
+
+    def typed(second: int, words: str) -> str:
+        command = (
+            "<command-message>k</command-message>\n<command-name>/k</command-name>\n"
+            f"<command-args>{words}</command-args>"
+        )
+        body = [{"type": "text", "text": "Base directory for this skill: /k"}]
+        return line(second, f"u{second}", command) + line(second, f"b{second}", body, isMeta=True)
+
+    (tmp_path / "s.jsonl").write_text(typed(10, "first") + typed(13, "second"))
+    order = checked(Ordered, kind="claude-code", paths=[tmp_path / "s.jsonl"])
+    await service.imports.run(Transcripts(), order)
+    assert sorted(one.arguments or "" for one in await all_invocations(service)) == [
+        "first", "second",
+    ]  # fmt: skip
+    intake = EventIntake(service, tmp_path / "events")
+    expansion = {"hook_event_name": "UserPromptExpansion", "expansion_type": "slash_command"}
+    for number, second in enumerate((10, 10, 13, 13)):
+        told = {"session_id": "s", "prompt_id": f"p{second}", "command_name": "k"}
+        at = {"at": f"2026-11-23T05:30:{second:02d}.{200 + number}+00:00"}
+        put(tmp_path / "events", expansion | told | at)
+        await intake.take_in()
+        stored = await all_invocations(service)
+        assert sorted(one.arguments or "" for one in stored) == ["first", "second"]
+    assert {one.invocation_id for one in stored} == {id_of("p10"), id_of("p13")}
 
 
 REFUSED: dict[str, tuple[bytes, dict[str, str], int, str]] = {

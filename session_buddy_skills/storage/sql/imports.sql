@@ -66,12 +66,14 @@ WHERE
             AND item_key = CAST($item_key AS TEXT)
     );
 
--- name: slash_commands
--- Those of these sessions.
+-- name: imported_slash_commands
+-- Those of these sessions that an import has brought, or found.
 SELECT invocation_id, session_id, skill_name, invoked_at
 FROM skill_invocation
-WHERE called_by = 'slash' AND session_id IN (SELECT unnest(CAST($session_ids AS TEXT[])))
-ORDER BY invoked_at, invocation_id;
+WHERE
+    called_by = 'slash'
+    AND session_id IN (SELECT unnest(CAST($session_ids AS TEXT[])))
+    AND invocation_id IN (SELECT invocation_id FROM skill_import_record);
 
 -- name: delete_invocations
 DELETE FROM skill_invocation
