@@ -148,7 +148,7 @@ class RecentAnswer(BaseModel):
 
     invocations: list[Recorded]
     reason: NoAnswer | Literal["no_such_session", "no_such_skill"] | None = Field(
-        default=None, description=WHY_EMPTY
+        default=None, description=f"{WHY_EMPTY} no_such_session, no_such_skill: none is of that."
     )
 
 
