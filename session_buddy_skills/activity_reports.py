@@ -117,7 +117,7 @@ class ActivityReports:
     ) -> SkillHealth:
         """Which skills are no longer used."""
         present = now or datetime.now(UTC)
-        rows = await self._store.read(lambda reader: reader.rows("last_uses", {}))
+        rows = await self._store.rows("last_uses")
         return SkillHealth([_freshness(row, present, request.threshold_days) for row in rows])
 
 

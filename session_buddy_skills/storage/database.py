@@ -64,6 +64,13 @@ class Database(Protocol):
             ConnectionLostError: the connection broke; the same may be asked again.
         """
 
+    async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        """All rows of the named query, which sees one state of the database by itself.
+
+        Raises:
+            ConnectionLostError: the connection broke; the same may be asked again.
+        """
+
     def writing(self) -> AbstractAsyncContextManager[Connection]:
         """The one writing connection: commits at the end, rolls back on an error.
 

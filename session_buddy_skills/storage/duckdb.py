@@ -18,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 from session_buddy_skills.errors import StorageError
+from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.duckdb_connection import DuckDBConnection, translated
 from session_buddy_skills.storage.threads import Threads
 
@@ -73,11 +74,19 @@ class DuckDBDatabase:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[DuckDBConnection]:
+        async with self._reader() as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        async with self._reader() as connection:
+            return await connection.fetch(query, parameters)
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[DuckDBConnection]:
         connection = await self._readers.get()
         try:
             self._require_open()
-            async with connection.transaction():
-                yield connection
+            yield connection
         finally:
             self._readers.put_nowait(connection)
             if connection.invalid:

@@ -31,7 +31,7 @@ from session_buddy_skills.errors import (
     StorageError,
     shown,
 )
-from session_buddy_skills.storage.database import Row
+from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.postgresql_address import address_without_user, parameters_not_in
 from session_buddy_skills.storage.postgresql_connection import (
     GRACE_SECONDS,
@@ -128,6 +128,10 @@ class PostgreSQLDatabase:
     async def reading(self) -> AsyncIterator[PostgreSQLConnection]:
         async with self._turn(self._reader_turns), self._transaction(_READ) as connection:
             yield connection
+
+    async def fetch(self, query: str, parameters: Parameters | None = None) -> list[Row]:
+        async with self.reading() as connection:
+            return await connection.fetch(query, parameters)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[PostgreSQLConnection]:

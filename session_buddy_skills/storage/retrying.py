@@ -11,7 +11,7 @@ from secrets import SystemRandom
 from typing import TypeVar
 
 from session_buddy_skills.errors import ConnectionLostError, ContentionError
-from session_buddy_skills.storage.database import Connection, Database
+from session_buddy_skills.storage.database import Connection, Database, Parameters, Row
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -24,16 +24,25 @@ LONGEST_PAUSE_SECONDS = 0.1
 
 async def read(database: Database, work: Work[T]) -> T:
     """What the work makes of reads that all see the same state; again if the connection breaks."""
+
+    async def once() -> T:
+        async with database.reading() as connection:
+            return await work(connection)
+
+    return await _twice(once)
+
+
+async def fetch(database: Database, query: str, parameters: Parameters | None = None) -> list[Row]:
+    """The rows of one query, likewise: it needs no transaction, which costs as much again."""
+    return await _twice(lambda: database.fetch(query, parameters))
+
+
+async def _twice(once: Callable[[], Awaitable[T]]) -> T:
     try:
-        return await _read(database, work)
+        return await once()
     except ConnectionLostError as lost:
         logger.info("reading again: %s", lost)
-        return await _read(database, work)
-
-
-async def _read(database: Database, work: Work[T]) -> T:
-    async with database.reading() as connection:
-        return await work(connection)
+        return await once()
 
 
 async def write_among_others(database: Database, work: Work[T]) -> tuple[T, float]:

@@ -9,7 +9,7 @@ from session_buddy_skills.models import Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed, GroupCommit
 from session_buddy_skills.storage.ledger import Write, Written
-from session_buddy_skills.storage.retrying import read, write_repeatably
+from session_buddy_skills.storage.retrying import fetch, read, write_repeatably
 from session_buddy_skills.storage.writing import commit_group
 
 T = TypeVar("T")
@@ -64,6 +64,10 @@ class InvocationStore:
         """Write what is waiting, then let go of the database."""
         await self.writer.close()
         await self.database.close()
+
+    async def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """All rows of one query on invocations, in `sql/`."""
+        return await fetch(self.database, query, parameters)
 
     async def read(self, work: Callable[[InvocationReader], Awaitable[T]]) -> T:
         """What `work` makes of reads that all see the same state; it may be asked twice."""

@@ -57,6 +57,26 @@ async def queries(database: Database, settings: Settings) -> list[str]:
     return [str(text) for (text,) in execute(settings, "SELECT query_text FROM skill_query")]
 
 
+async def test_a_lone_query_needs_no_transaction(database: Database) -> None:
+    await insert_query(database, "one", key := uuid7())
+    named = {"query_ids": [key]}
+    found = [{"query_id": key, "query_text": "one"}]
+    for moment in range(30):
+        cut_short = asyncio.ensure_future(database.fetch("query_texts", named))
+        await asyncio.sleep(moment / 10_000)
+        cut_short.cancel()
+        await asyncio.wait([cut_short])
+        assert cut_short.cancelled() or cut_short.result() == found
+    assert await database.fetch("query_texts", named) == found
+    with pytest.raises(StorageError):
+        await database.fetch("query_texts", {"query_ids": ["no uuid"]})
+    async with database.reading() as connection:
+        assert await connection.fetch("query_texts", named) == found
+    await database.close()
+    with pytest.raises(StorageError, match="is closed"):
+        await database.fetch("query_texts", named)
+
+
 async def test_an_error_in_a_transaction_keeps_none_of_it(
     database: Database, settings: Settings
 ) -> None:
