@@ -22,12 +22,15 @@ from session_buddy_skills.activity import (
     SkillHealthRequest,
     SkillNow,
 )
+from session_buddy_skills.rendering import beginning
 from session_buddy_skills.reports import rate
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.workflow_reports import read_rows, rows_of, why_empty
 
 Row = dict[str, Any]
 HOUR = timedelta(hours=1)
+UNKNOWN = {"session_id": "no_such_session", "skill_name": "no_such_skill"}
+"""Why nothing is found where nothing at all is recorded of what a field names."""
 
 
 class ActivityReports:
@@ -95,21 +98,22 @@ class ActivityReports:
     async def recent(self, request: RecentRequest) -> RecentAnswer:
         """Single invocations, newest first; with a `reason` if there are none."""
         parameters = request.model_dump() | {"chars": BEGINNING_CHARS + 1}
-        scope = {"session_id": "no_such_session", "skill_name": "no_such_skill", "project": None}
 
         async def work(reader: InvocationReader) -> tuple[list[Row], str | None]:
             rows, anything = await read_rows(reader, "recent_invocations", parameters)
             if rows or not anything:
                 return rows, None if rows else "no_history"
-            for name, unknown in scope.items():
-                alone = dict.fromkeys(scope) | {"limit": 1, "chars": 1, name: parameters[name]}
-                if unknown and not await reader.rows("recent_invocations", alone):
+            everything = dict.fromkeys(parameters) | {"limit": 1, "chars": 1}
+            for name, unknown in UNKNOWN.items():
+                alone = everything | {name: parameters[name]}
+                if not await reader.rows("recent_invocations", alone):
                     return [], unknown
             return [], "nothing_in_scope"
 
         rows, reason = await self._store.read(work)
         for row in rows:
-            row |= {name: _beginning(row[name]) for name in ("user_query", "arguments")}
+            for name in ("user_query", "arguments"):
+                row[name] = row[name] and beginning(row[name], BEGINNING_CHARS)
         return RecentAnswer.model_validate({"invocations": rows, "reason": reason})
 
     async def skill_health(
@@ -119,10 +123,6 @@ class ActivityReports:
         present = now or datetime.now(UTC)
         rows = await self._store.rows("last_uses")
         return SkillHealth([_freshness(row, present, request.threshold_days) for row in rows])
-
-
-def _beginning(text: str | None) -> str | None:
-    return text if text is None or len(text) <= BEGINNING_CHARS else f"{text[:BEGINNING_CHARS]}…"
 
 
 def _hour(hour: datetime, skill_name: str | None, row: Row | None) -> Hour:

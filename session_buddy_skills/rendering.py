@@ -261,6 +261,11 @@ def one_line(text: str) -> str:
     return _UNSEEN.sub(" ", text).strip()
 
 
+def beginning(text: str, most: int) -> str:
+    """The first so many characters of the text, and … for the rest."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def _cell(text: str, most: int) -> str:
     text = one_line(text)
     # Cut in the middle, since names often differ in their ends.

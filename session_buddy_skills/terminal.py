@@ -12,6 +12,7 @@ from session_buddy_skills.limits import NAME_CHARS
 from session_buddy_skills.rendering import (
     MOST_CHARS,
     NOT_KNOWN,
+    beginning,
     counted,
     one_line,
     percent,
@@ -134,7 +135,7 @@ def recent_text(answer: RecentAnswer) -> str:
             one.skill_name,
             _outcome(one),
             seconds_text(one.duration_seconds),
-            _beginning(one.user_query or one.arguments or NOT_KNOWN),
+            beginning(one_line(one.user_query or one.arguments or NOT_KNOWN), MOST_CHARS - 1),
         ]
         for one in answer.invocations
     ]
@@ -148,11 +149,6 @@ def recent_text(answer: RecentAnswer) -> str:
 def _outcome(one: Recorded) -> str:
     told = f"{one.outcome.value}{INFERRED if one.end_inferred else ''}"
     return f"{told}: {one.error_type}" if one.error_type else told
-
-
-def _beginning(text: str) -> str:
-    text = one_line(text)
-    return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 1]}…"
 
 
 def anomalies_text(answer: AnomaliesAnswer) -> str:
