@@ -65,7 +65,7 @@ $ createdb --encoding UTF8 --owner skills skills
 $ psql --command 'CREATE EXTENSION vector' skills   # as a superuser, once
 $ export SESSION_BUDDY_SKILLS_DATABASE=postgresql://skills@db.example.com/skills
 $ session-buddy-skills db migrate
-schema version 12
+schema version 14
 ```
 
 - The address is one of libpq: `postgresql://user@host:port/name?sslmode=verify-full`, and what

@@ -17,8 +17,7 @@ import anyio
 from pydantic_core import to_json
 
 from session_buddy_skills.errors import InputError, StorageError, StorageFullError, shown
-from session_buddy_skills.imports import OF_CALLS
-from session_buddy_skills.models import Invocation
+from session_buddy_skills.models import CALL_FIELDS, Invocation
 from session_buddy_skills.reports import skill_reports
 from session_buddy_skills.results import Export, SkillMetrics
 from session_buddy_skills.storage.store import InvocationReader
@@ -81,7 +80,9 @@ def _record(invocation: Invocation) -> dict[str, object]:
     fields = asdict(invocation) | {"completed": invocation.completed}
     # Few invocations come from a history.
     return {
-        name: value for name, value in fields.items() if name not in OF_CALLS or value is not None
+        name: value
+        for name, value in fields.items()
+        if name not in CALL_FIELDS or value is not None
     }
 
 

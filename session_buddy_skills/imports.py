@@ -44,10 +44,6 @@ class ImportedInvocation(RecordRequest):
     user_hash: OptionalName = Field(default=None, description="In place of user, hashed already.")
 
 
-OF_CALLS = ImportedInvocation.model_fields.keys() - {*RecordRequest.model_fields, "user_hash"}
-"""What a history tells of a call beside what a caller does."""
-
-
 @dataclass(slots=True, frozen=True)
 class BadRecord:
     """A record that cannot be taken, with its place in the file."""

@@ -48,6 +48,17 @@ class Outcome(StrEnum):
 
 END_FIELDS = ("error_type", "follow_up_actions", "duration_seconds", "rating", "ended_at")
 """The fields, beside the outcome, that an invocation has only once it ended."""
+CALL_FIELDS = (
+    "arguments",
+    "called_as",
+    "called_by",
+    "agent_id",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "end_inferred",
+)
+"""The fields that only histories tell, of calls; a table of their own has them."""
 
 
 ENDED = [outcome.value for outcome in Outcome if outcome is not Outcome.PENDING]
@@ -233,8 +244,8 @@ class BatchRequest(Request):
 class Invocation:
     """One use of one skill, as it is stored; not changed once made.
 
-    Times are UTC; `user` is a keyed hash. What follows `recommendation_id` is known of calls that
-    were read from a history: what was passed and under which name, who called (`model`, `subagent`,
+    Times are UTC; `user` is a keyed hash. The `CALL_FIELDS` are known of calls that were read from
+    a history: what was passed and under which name, who called (`model`, `subagent`,
     or `slash` for the user), tokens without cached ones, and whether the end is a conclusion.
     """
 
@@ -275,17 +286,7 @@ class Invocation:
     @property
     def tells_of_its_call(self) -> bool:
         """Whether it has any of what only histories tell."""
-        told = (
-            self.arguments,
-            self.called_as,
-            self.called_by,
-            self.agent_id,
-            self.model,
-            self.input_tokens,
-            self.output_tokens,
-            self.end_inferred,
-        )
-        return any(value is not None for value in told)
+        return any(getattr(self, name) is not None for name in CALL_FIELDS)
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Invocation:

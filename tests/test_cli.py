@@ -50,10 +50,10 @@ def test_migrate_makes_a_database_and_status_tells_of_it(tmp_path: Path) -> None
         f"session-buddy-skills: there is no database at {path}; "
         "`db migrate` with the same options makes one.\n",
     )
-    assert run_command(tmp_path, "db", "migrate").stdout == "schema version 12\n"
+    assert run_command(tmp_path, "db", "migrate").stdout == "schema version 13\n"
     status = run_command(tmp_path, "db", "status").stdout.splitlines()
     assert status[0].startswith(f"database  {path} (duckdb, ")
-    assert status[1:] == ["schema    version 12 of 12", "holds     0 invocations"]
+    assert status[1:] == ["schema    version 13 of 13", "holds     0 invocations"]
 
 
 def test_rollback_copies_and_goes_back(recorded: Path) -> None:
@@ -78,11 +78,13 @@ def test_check_names_what_is_wrong(recorded: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("INSERT INTO skill_invocation SELECT * FROM skill_invocation LIMIT 1")
         connection.execute("UPDATE skill_invocation SET query_id = uuid() WHERE rowid = 7")
+        connection.execute("INSERT INTO skill_call (session_id, invocation_id) SELECT 's', uuid()")
     done = run_command(recorded, "db", "check")
     assert done.returncode == 65
-    assert done.stderr.endswith(f"2 faults in {recorded / 'skills.duckdb'}.\n")
+    assert done.stderr.endswith(f"3 faults in {recorded / 'skills.duckdb'}.\n")
     assert "is stored more than once" in done.stdout
     assert "refers to a query that is not stored" in done.stdout
+    assert "is stored, and the invocation is not" in done.stdout
 
 
 def test_a_damaged_file_is_said_and_left(recorded: Path) -> None:
@@ -152,7 +154,7 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, command: list[str]) 
         )
         assert [file.name for file in folder.iterdir()] == ["ballast"]
         (folder / "ballast").unlink()
-        assert run_command(folder, "db", "migrate").stdout == "schema version 12\n"
+        assert run_command(folder, "db", "migrate").stdout == "schema version 13\n"
 
 
 @pytest.mark.parametrize(

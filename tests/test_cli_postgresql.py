@@ -56,14 +56,14 @@ async def test_status_and_check_tell_of_it(settings: Settings) -> None:
     first, *rest = output.splitlines()
     assert code == 0
     assert first.startswith(f"database  {location(settings)} (postgresql, ")
-    assert rest == ["schema    version 12 of 12", "holds     50 invocations"]
+    assert rest == ["schema    version 14 of 14", "holds     50 invocations"]
     assert run(settings, "db", "check") == (0, "50 invocations read, no faults\n", "")
 
 
 def test_it_goes_up_and_down(new_settings: NewSettings) -> None:
     settings = new_settings(empty=True)
     assert "pending   2 keys\n" in run(settings, "db", "status")[1]
-    assert run(settings, "db", "migrate") == (0, "schema version 12\n", "")
+    assert run(settings, "db", "migrate") == (0, "schema version 14\n", "")
     assert run(settings, "db", "rollback", "--to", "1") == (0, "schema version 1\n", "")
     assert "pending   2 keys\n" in run(settings, "db", "status")[1]
     assert run(settings, "db", "check")[0] == 65
@@ -189,7 +189,7 @@ async def test_a_schema_of_its_own_beside_another_program(new_settings: NewSetti
     assert code == 65
     assert 'has no schema "skills" that this user may use; make it with CREATE' in errors
     execute(settings, "CREATE SCHEMA skills")
-    assert run(own, "db", "migrate") == (0, "schema version 12\n", "")
+    assert run(own, "db", "migrate") == (0, "schema version 14\n", "")
     assert f"{location(settings)} schema skills (postgresql" in run(own, "db", "status")[1]
     assert "is a database of another program" in run(settings, "db", "migrate")[2]
 
@@ -343,4 +343,4 @@ async def test_an_owner_without_rights_needs_the_extension_made(new_settings: Ne
     execute(settings, "DROP ROLE ann")
     assert without[0] == 65
     assert "let a superuser run CREATE EXTENSION vector in this database" in without[2]
-    assert made == (0, "schema version 12\n", "")
+    assert made == (0, "schema version 14\n", "")

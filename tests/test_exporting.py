@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from session_buddy_skills.errors import StorageError
-from session_buddy_skills.imports import OF_CALLS
-from session_buddy_skills.models import BatchRequest, Invocation
+from session_buddy_skills.models import CALL_FIELDS, BatchRequest, Invocation
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from tests.conftest import NewSettings
@@ -28,7 +27,7 @@ async def test_export_holds_everything_and_agrees_with_the_tools(service: Servic
     expected["duration"]["mean_seconds"] = round(expected["duration"]["mean_seconds"], 6)
     expected["avg_selection_rank"] = round(expected["avg_selection_rank"], 6)
     assert data["skills"]["lint"] == expected
-    assert set(data["invocations"][0]) == {*Invocation.__slots__, "completed"} - OF_CALLS
+    assert set(data["invocations"][0]) == {*Invocation.__slots__, "completed"} - set(CALL_FIELDS)
     times = [one["invoked_at"] for one in data["invocations"]]
     assert times == sorted(times)
 

@@ -25,6 +25,7 @@ from session_buddy_skills.models import Invocation
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.checking import find_faults
 from session_buddy_skills.taxonomy import TaxonomyRequest
 from tests.claude_code.scenes import EXPECTED, SCENES, key, needs_scenes, truth
 from tests.conftest import NewSettings
@@ -49,6 +50,7 @@ J0: dict[str, Any] = {
 }  # fmt: skip
 TABLES = (
     "skill_invocation",
+    "skill_call",
     "skill_query",
     "skill_embedding",
     "skill",
@@ -339,6 +341,7 @@ async def test_a_transcript_that_grows_is_taken_up_where_it_was_left(
     assert found == expected
     for run_id in filter(None, reversed(run_ids)):
         await service.imports.undo(run_id)
+        assert (await find_faults(service._database))[1] == []
     assert await all_invocations(service) == []
 
 

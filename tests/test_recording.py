@@ -10,8 +10,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from session_buddy_skills.errors import ConflictError, InputError, UnknownInvocationError
-from session_buddy_skills.imports import OF_CALLS
 from session_buddy_skills.models import (
+    CALL_FIELDS,
     BatchRequest,
     CompleteRequest,
     Invocation,
@@ -282,7 +282,7 @@ async def test_an_export_can_be_recorded_again(service: Service) -> None:
     await complete(service, session_id="s", skill_name="pytest-run", completed=True)
     [row] = await all_invocations(service)
     # As an export has it: what is known of calls alone is there only where it is known.
-    again = {name: getattr(row, name) for name in Invocation.__slots__ if name not in OF_CALLS}
+    again = {name: getattr(row, name) for name in Invocation.__slots__ if name not in CALL_FIELDS}
     receipt = await record(service, again | {"completed": row.completed})
     assert receipt.unchanged == 1
 

@@ -13,7 +13,13 @@ from session_buddy_skills.storage.import_plan import ENDING, OPEN
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.retrying import write_in_turn
 from session_buddy_skills.storage.store import InvocationStore
-from session_buddy_skills.storage.writing import from_row, insert_rows, texts_of
+from session_buddy_skills.storage.writing import (
+    delete_rows,
+    from_row,
+    insert_rows,
+    stored_whole,
+    texts_of,
+)
 
 _TOLD = (
     "invocation_id",
@@ -67,7 +73,7 @@ class CaptureStore:
                     was = stored[-1] if stored else None
                     written.append(Written(better, new=was is None, changed=True, was=was))
             if gone:
-                await connection.execute("delete_invocations", {"invocation_ids": gone})
+                await delete_rows(connection, gone)
                 # They are no longer what an import alone has brought: its undo leaves them.
                 await connection.execute("forget_import_notes", {"invocation_ids": gone})
             await insert_rows(connection, [one.invocation for one in written])
@@ -87,12 +93,11 @@ async def _known(
     """What is stored of each, by its id: under a former id, and under its own."""
     formers = {one.invocation_id: former for one, former in told if former}
     ids = {one.invocation_id for one, _ in told}.union(formers.values())
-    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(ids)})
+    rows = await stored_whole(connection, ids)
     found = {row["invocation_id"] for row in rows}.union(formers)
     new = [one for one, _ in told if one.invocation_id not in found]
     if imported := await _imported(connection, new, ids):
-        of_lines = {"invocation_ids": list(imported.values())}
-        rows += await connection.fetch("stored_by_id", of_lines)
+        rows += await stored_whole(connection, imported.values())
         formers |= imported
     texts = await texts_of(connection, rows)
     stored = {row["invocation_id"]: from_row(row, texts) for row in rows}

@@ -23,7 +23,7 @@ from session_buddy_skills.errors import (
     StorageError,
     StorageFullError,
 )
-from session_buddy_skills.models import Invocation
+from session_buddy_skills.models import CALL_FIELDS, Invocation
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.queries import load_queries
 from session_buddy_skills.storage.threads import Threads
@@ -86,12 +86,10 @@ class DuckDBConnection:
     ) -> None:
         # One JSON array takes half the time of a list a column.
         text = _INVOCATIONS.dump_json(
-            list(rows), exclude={"__all__": {"user_query"}}, exclude_none=True
+            list(rows), exclude={"__all__": {"user_query", *CALL_FIELDS}}, exclude_none=True
         )
         keys = [None if key is None else str(key) for key in query_ids]
-        of_calls = any(row.tells_of_its_call for row in rows)
-        query = "insert_imported_invocations" if of_calls else "insert_invocations"
-        self._queue(query, {"rows": text.decode(), "query_ids": keys})
+        self._queue("insert_invocations", {"rows": text.decode(), "query_ids": keys})
 
     async def insert_embeddings(
         self, text_ids: Sequence[UUID], model: str, vectors: NDArray[np.float32]

@@ -12,7 +12,7 @@ from session_buddy_skills.imports import LEGACY_SESSION
 from session_buddy_skills.models import Invocation, Outcome
 from session_buddy_skills.storage.database import Connection
 from session_buddy_skills.storage.ledger import Written
-from session_buddy_skills.storage.writing import from_row, texts_of
+from session_buddy_skills.storage.writing import from_row, stored_whole, texts_of
 
 INVOCATION = TypeAdapter(Invocation)
 OPEN = (Outcome.PENDING, Outcome.UNKNOWN)
@@ -86,7 +86,7 @@ async def plan_of(
     """What storing them comes to, given what is stored, be it under a former id."""
     unique = {one.invocation_id: one for one in reversed(invocations)}
     others = {formers[key] for key in unique if key in formers}
-    rows = await connection.fetch("stored_by_id", {"invocation_ids": [*unique, *others]})
+    rows = await stored_whole(connection, [*unique, *others])
     changing = [row for row in rows if row["outcome"] in OPEN or row["invocation_id"] in others]
     texts = await texts_of(connection, changing)
     stored = {row["invocation_id"]: from_row(row, texts) for row in rows}

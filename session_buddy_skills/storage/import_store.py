@@ -15,7 +15,13 @@ from session_buddy_skills.storage.import_plan import ENDING, INVOCATION, Kept, n
 from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.retrying import read, write_in_turn
 from session_buddy_skills.storage.store import InvocationStore
-from session_buddy_skills.storage.writing import from_row, insert_rows, texts_of
+from session_buddy_skills.storage.writing import (
+    delete_rows,
+    from_row,
+    insert_rows,
+    stored_whole,
+    texts_of,
+)
 
 T = TypeVar("T")
 
@@ -55,7 +61,7 @@ class ImportStore:
         """These invocations, as far as they are stored."""
 
         async def work(connection: Connection) -> list[Invocation]:
-            rows = await connection.fetch("stored_by_id", {"invocation_ids": list(invocation_ids)})
+            rows = await stored_whole(connection, invocation_ids)
             texts = await texts_of(connection, rows)
             return [from_row(row, texts) for row in rows]
 
@@ -110,7 +116,7 @@ class ImportStore:
             plan = await plan_of(connection, invocations, formers)
             written[:] = plan.written
             if plan.gone:
-                await connection.execute("delete_invocations", {"invocation_ids": plan.gone})
+                await delete_rows(connection, plan.gone)
             await insert_rows(connection, plan.rows)
             await note(connection, file["run_id"], plan)
             await connection.execute("insert_import_file", file)
@@ -155,8 +161,7 @@ class ImportStore:
             removed.restored = len(befores)
             removed.invocations = len(rows) - len(befores)
             restored = await _without_end(connection, befores)
-            ids = [row["invocation_id"] for row in rows]
-            await connection.execute("delete_invocations", {"invocation_ids": ids})
+            await delete_rows(connection, [row["invocation_id"] for row in rows])
             await insert_rows(connection, restored)
             await _forget_queries(connection, [row["query_id"] for row in rows if row["query_id"]])
             removed.items = await _remove_items(connection, run_id)
@@ -190,7 +195,7 @@ async def _without_end(connection: Connection, befores: dict[UUID, str]) -> list
     """Invocations without what an import told of their end, and with what was added since."""
     if not befores:
         return []
-    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(befores)})
+    rows = await stored_whole(connection, befores)
     texts = await texts_of(connection, rows)
     restored = []
     for row in rows:

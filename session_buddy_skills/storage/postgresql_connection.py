@@ -62,14 +62,6 @@ _COLUMNS = {
     "source": "text",
     "rating": "int4",
     "recommendation_id": "uuid",
-    "arguments": "text",
-    "called_as": "text",
-    "called_by": "text",
-    "agent_id": "text",
-    "model": "text",
-    "input_tokens": "int8",
-    "output_tokens": "int8",
-    "end_inferred": "bool",
 }
 """Fields and their types, in the order of `insert_invocations`."""
 _LISTS_AND_QUERY = ("text[]", "text[]", "uuid")

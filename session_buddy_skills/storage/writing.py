@@ -8,7 +8,7 @@ stored; so what it came to is looked for by its ids, and what is stored already 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from uuid import UUID
 
@@ -19,17 +19,17 @@ from session_buddy_skills.errors import (
     InputError,
     StorageError,
 )
-from session_buddy_skills.imports import OF_CALLS
-from session_buddy_skills.models import END_FIELDS, Invocation
+from session_buddy_skills.models import CALL_FIELDS, END_FIELDS, Invocation
 from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed
 from session_buddy_skills.storage.ledger import End, Ledger, Put, Write, Written
 from session_buddy_skills.storage.retrying import write_among_others
 
 _ROWS = TypeAdapter(list[Invocation])
-_PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query", *OF_CALLS}
+_PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query", *CALL_FIELDS}
 """The fields that callers state and that are columns of the same name."""
 _END = {"invocation_id", "outcome", *END_FIELDS}
+_CALL = {"session_id", "invocation_id", *CALL_FIELDS}
 
 Result = list[Written] | InputError
 """What became of one write."""
@@ -170,6 +170,15 @@ def _puts(write: Put | tuple[Put, ...]) -> tuple[Put, ...]:
     return write if isinstance(write, tuple) else (write,)
 
 
+async def stored_whole(connection: Connection, invocation_ids: Iterable[UUID]) -> list[Row]:
+    """The rows of `stored_by_id`, with what is known of their calls."""
+    rows = await connection.fetch("stored_by_id", {"invocation_ids": list(invocation_ids)})
+    found = {"invocation_ids": [row["invocation_id"] for row in rows]}
+    calls = await connection.fetch("calls_by_id", found) if rows else []
+    told = {call["invocation_id"]: call for call in calls}
+    return [row | told.get(row["invocation_id"], {}) for row in rows]
+
+
 async def texts_of(connection: Connection, rows: Sequence[Row]) -> dict[UUID, str]:
     """The texts of the queries of stored rows, by their ids."""
     ids = list({row["query_id"] for row in rows} - {None})
@@ -178,7 +187,7 @@ async def texts_of(connection: Connection, rows: Sequence[Row]) -> dict[UUID, st
 
 
 def from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
-    """A row of `stored_by_id` as an invocation; the row is used up."""
+    """A row of `stored_by_id` or `stored_whole` as an invocation; the row is used up."""
     row["user_query"] = texts.get(row.pop("query_id"))
     row["user"] = row.pop("user_hash")
     return Invocation.from_row(row)
@@ -189,12 +198,21 @@ async def insert_rows(connection: Connection, rows: Sequence[Invocation]) -> Non
     ids = {row.user_query: query_id(row.user_query) for row in rows if row.user_query}
     await _insert_queries(connection, ids)
     query_ids = [ids[row.user_query] if row.user_query else None for row in rows]
-    if len(rows) == 1 and not rows[0].tells_of_its_call:
+    if len(rows) == 1:
         record = {name: getattr(rows[0], name) for name in _PLAIN}
         record |= {"user_hash": rows[0].user, "query_id": query_ids[0]}
         await connection.execute("insert_invocation", record)
     elif rows:
         await connection.insert_invocations(rows, query_ids)
+    if calls := [row for row in rows if row.tells_of_its_call]:
+        text = _ROWS.dump_json(calls, include={"__all__": _CALL}, exclude_none=True)
+        await connection.execute("insert_calls", {"rows": text.decode()})
+
+
+async def delete_rows(connection: Connection, invocation_ids: Sequence[UUID]) -> None:
+    """Take out invocations; the texts of their queries stay."""
+    for query in ("delete_invocations", "delete_calls"):
+        await connection.execute(query, {"invocation_ids": list(invocation_ids)})
 
 
 async def _insert_queries(connection: Connection, ids: dict[str, UUID]) -> None:

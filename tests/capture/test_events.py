@@ -21,14 +21,21 @@ from session_buddy_skills.capture import hook, sessions
 from session_buddy_skills.capture.events import EventIntake
 from session_buddy_skills.claude_code.ordering import Event
 from session_buddy_skills.importers.transcripts import Transcripts
-from session_buddy_skills.imports import OF_CALLS, Ordered
+from session_buddy_skills.imports import ImportedInvocation, Ordered
 from session_buddy_skills.locations import PREFIX, Locations
 from session_buddy_skills.mcp_http import McpHttp
-from session_buddy_skills.models import CompleteRequest, Invocation, Outcome
+from session_buddy_skills.models import (
+    CALL_FIELDS,
+    CompleteRequest,
+    Invocation,
+    Outcome,
+    RecordRequest,
+)
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.capture_store import _TOLD
+from session_buddy_skills.storage.checking import find_faults
 from session_buddy_skills.storage.import_plan import ENDING
 from tests.capture.test_hook import run_hook
 from tests.claude_code.scenes import (
@@ -122,6 +129,7 @@ async def test_each_event_in_its_turn_and_a_server_each(
         for row in await recorded(service):
             assert row in (right[row[:7]], (*row[:7], "pending", None), (*row[:7], "unknown", None))
     assert await recorded(service) == expected(scene)
+    assert (await find_faults(service._database))[1] == []
 
 
 BEGAN = datetime.now(UTC) - timedelta(minutes=5)
@@ -546,4 +554,6 @@ def test_a_server_records_what_hooks_tell_within_seconds(server: ServerProcess) 
 
 
 def test_calls_are_told_with_all_that_is_known_of_them() -> None:
-    assert {*_TOLD, *ENDING} >= OF_CALLS
+    assert {*_TOLD, *ENDING} >= {*CALL_FIELDS}
+    beside = ImportedInvocation.model_fields.keys() - {*RecordRequest.model_fields, "user_hash"}
+    assert beside == {*CALL_FIELDS}

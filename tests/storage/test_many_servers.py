@@ -148,9 +148,9 @@ def processes(settings: Settings, *arguments: str, count: int) -> Iterator[tuple
 def test_many_servers_start_at_once_on_an_empty_database(new_settings: NewSettings) -> None:
     settings = new_settings(empty=True)
     done = list(processes(settings, "db", "migrate", count=8))
-    assert done == [(0, "schema version 12\n")] * 8
+    assert done == [(0, "schema version 14\n")] * 8
     versions = execute(settings, "SELECT version FROM skill_migrations ORDER BY 1")
-    assert versions == [(n,) for n in range(1, 13)]
+    assert versions == [(n,) for n in range(1, 15)]
 
 
 def test_the_schema_does_not_go_back_under_a_server(settings: Settings) -> None:

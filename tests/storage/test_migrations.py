@@ -17,6 +17,7 @@ from session_buddy_skills.storage.migrations import (
     schema_status,
 )
 from session_buddy_skills.storage.opening import open_database
+from session_buddy_skills.storage.store import InvocationReader
 from tests.conftest import ROOT, NewSettings
 from tests.databases import execute
 
@@ -144,3 +145,36 @@ async def test_rolling_back_to_nowhere_is_refused(
         newest = known[-1].version
         with pytest.raises(InputError, match=f"to must be between 0 and {newest}, not {to}"):
             await roll_back(database, to)
+
+
+async def test_what_is_known_of_calls_moves_to_a_table_of_its_own_and_back(
+    settings: Settings, known: tuple[Migration, ...]
+) -> None:
+    told, plain = ("slash", 7, False), (None, None, None)
+    async with opened(settings) as database:
+        await migrate(database, [one for one in known if one.version < 13])
+    execute(
+        settings,
+        "INSERT INTO skill_invocation (session_id, invocation_id, skill_name, invoked_at, outcome, "
+        "alternatives_considered, follow_up_actions, called_by, input_tokens, end_inferred) "
+        "SELECT session_id, CAST(invocation_id AS UUID), 'k', "
+        "CAST('2026-01-01 00:00:00+00' AS TIMESTAMPTZ), 'pending', ARRAY['a'], ARRAY['b'], "
+        "called_by, input_tokens, end_inferred FROM (VALUES "
+        "('s', '00000000-0000-7000-8000-000000000001', 'slash', 7, false), "
+        "('s', '00000000-0000-7000-8000-000000000002', NULL, NULL, NULL)) "
+        "AS new (session_id, invocation_id, called_by, input_tokens, end_inferred)",
+    )
+    async with opened(settings) as database:
+        await migrate(database)
+        async with database.reading() as connection:
+            [rows] = [some async for some in InvocationReader(connection).invocations()]
+    assert [(one.called_by, one.input_tokens, one.end_inferred) for one in rows] == [told, plain]
+    assert [one.arguments for one in rows] == [None, None]
+    assert execute(settings, "SELECT count(*) FROM skill_call") == [(1,)]
+    async with opened(settings) as database:
+        await roll_back(database, 12)
+    stored = execute(
+        settings,
+        "SELECT called_by, input_tokens, end_inferred FROM skill_invocation ORDER BY invocation_id",
+    )
+    assert stored == [told, plain]

@@ -21,3 +21,11 @@ WHERE outcome = 'pending'
     AND (ended_at IS NOT NULL OR duration_seconds IS NOT NULL OR error_type IS NOT NULL)
 ORDER BY invocation_id
 LIMIT 10;
+
+-- name: calls_of_nothing
+SELECT invocation_id
+FROM skill_call
+LEFT JOIN skill_invocation USING (session_id, invocation_id)
+WHERE skill_invocation.skill_name IS NULL
+ORDER BY invocation_id
+LIMIT 10;

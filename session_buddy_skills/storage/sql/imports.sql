@@ -70,6 +70,7 @@ WHERE
 -- Those of these sessions that an import has brought, or found.
 SELECT invocation_id, session_id, skill_name, invoked_at
 FROM skill_invocation
+JOIN skill_call USING (session_id, invocation_id)
 WHERE
     called_by = 'slash'
     AND session_id IN (SELECT unnest(CAST($session_ids AS TEXT[])))
@@ -77,6 +78,10 @@ WHERE
 
 -- name: delete_invocations
 DELETE FROM skill_invocation
+WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
+
+-- name: delete_calls
+DELETE FROM skill_call
 WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
 -- name: imports
@@ -118,10 +123,12 @@ SELECT
     i.invocation_id, i.session_id, i.skill_name, i.invoked_at, i.ended_at, i.outcome,
     i.duration_seconds, q.query_text AS user_query, i.alternatives_considered, i.selection_rank,
     i.follow_up_actions, i.error_type, i.workflow_path, i.workflow_phase, i.workflow_step_id,
-    i.project, i.user_hash AS user, i.source, i.rating, i.recommendation_id, i.arguments,
-    i.called_as, i.called_by, i.agent_id, i.model, i.input_tokens, i.output_tokens, i.end_inferred
+    i.project, i.user_hash AS user, i.source, i.rating, i.recommendation_id, c.arguments,
+    c.called_as, c.called_by, c.agent_id, c.model, c.input_tokens, c.output_tokens, c.end_inferred
 FROM skill_invocation AS i
 LEFT JOIN skill_query AS q ON q.query_id = i.query_id
+LEFT JOIN skill_call AS c
+    ON c.session_id = i.session_id AND c.invocation_id = i.invocation_id
 WHERE i.invocation_id IN (SELECT invocation_id FROM skill_import_record WHERE run_id = $run_id);
 
 -- name: removable_invocations

@@ -51,10 +51,12 @@ SELECT
     i.duration_seconds, q.query_text AS user_query, i.alternatives_considered, i.selection_rank,
     i.follow_up_actions, i.error_type, i.workflow_path, i.workflow_phase, i.workflow_step_id,
     i.project, i.user_hash AS user, i.source, i.rating, i.recommendation_id,
-    i.arguments, i.called_as, i.called_by, i.agent_id, i.model, i.input_tokens, i.output_tokens,
-    i.end_inferred
+    c.arguments, c.called_as, c.called_by, c.agent_id, c.model, c.input_tokens, c.output_tokens,
+    c.end_inferred
 FROM skill_invocation AS i
 LEFT JOIN skill_query AS q ON q.query_id = i.query_id
+LEFT JOIN skill_call AS c
+    ON c.session_id = i.session_id AND c.invocation_id = i.invocation_id
 ORDER BY i.invoked_at, i.invocation_id;
 
 -- name: recent_sessions
@@ -75,11 +77,11 @@ ORDER BY last_invoked DESC, session_id COLLATE "C"
 LIMIT CAST($limit AS BIGINT);
 
 -- name: recent_invocations
--- Newest first. They are found before their texts are, which are of few of them.
+-- Newest first. They are found before the rest is, which is of few of them.
 WITH recent AS (
     SELECT
         invocation_id, session_id, skill_name, invoked_at, outcome, duration_seconds, error_type,
-        end_inferred, arguments, called_by, workflow_phase, project, source, query_id
+        workflow_phase, project, source, query_id
     FROM skill_invocation
     WHERE
         (CAST($session_id AS TEXT) IS NULL OR session_id = $session_id)
@@ -95,4 +97,5 @@ SELECT
     left(query_text, CAST($chars AS INTEGER)) AS user_query
 FROM recent
 LEFT JOIN skill_query USING (query_id)
+LEFT JOIN skill_call USING (session_id, invocation_id)
 ORDER BY invoked_at DESC, invocation_id DESC;

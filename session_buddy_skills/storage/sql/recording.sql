@@ -1,11 +1,10 @@
 -- name: stored_by_id
--- The invocations of these ids, without the text of their queries.
+-- The invocations of these ids, without the text of their queries and what is known of calls.
 SELECT
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
     workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
-    recommendation_id, arguments, called_as, called_by, agent_id, model,
-    input_tokens, output_tokens, end_inferred
+    recommendation_id
 FROM skill_invocation
 WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
@@ -32,10 +31,16 @@ SELECT
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
     workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
-    recommendation_id, arguments, called_as, called_by, agent_id, model,
-    input_tokens, output_tokens, end_inferred
+    recommendation_id
 FROM ranked
 WHERE outcome = 'pending' OR place = 1;
+
+-- name: calls_by_id
+SELECT
+    invocation_id, arguments, called_as, called_by, agent_id, model, input_tokens, output_tokens,
+    end_inferred
+FROM skill_call
+WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
 -- name: query_texts
 SELECT query_id, query_text
@@ -63,7 +68,6 @@ ORDER BY query_id;
 -- name: insert_invocation
 -- What insert_invocations does, for one row in half the time: a lone caller waits for nothing else.
 -- DuckDB takes a row that is selected in a fifth less time than one of VALUES.
--- What only histories tell of calls is left out: eight more columns take a fifth more time.
 INSERT INTO skill_invocation (
     invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
     query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
@@ -111,39 +115,17 @@ FROM (
         unnest(CAST($query_ids AS UUID[])) AS query_id
 ) AS new;
 
--- name: insert_imported_invocations
--- The same with what only histories tell of calls: without it, a batch takes a tenth less.
--- $rows: a JSON array of objects, what is missing in one being null; $query_ids: a list as long.
-INSERT INTO skill_invocation (
-    invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
-    alternatives_considered, selection_rank, follow_up_actions, error_type, workflow_path,
-    workflow_phase, workflow_step_id, project, user_hash, source, rating, recommendation_id,
-    arguments, called_as, called_by, agent_id, model, input_tokens, output_tokens, end_inferred,
-    query_id
+-- name: insert_calls
+-- $rows: a JSON array of objects, what is missing in one being null.
+INSERT INTO skill_call (
+    session_id, invocation_id, arguments, called_as, called_by, agent_id, model, input_tokens,
+    output_tokens, end_inferred
 )
-SELECT row.*, query_id
+SELECT row.*
 FROM (
-    SELECT
-        unnest(from_json(CAST($rows AS JSON), '[{
-        "invocation_id": "UUID",
+    SELECT unnest(from_json(CAST($rows AS JSON), '[{
         "session_id": "VARCHAR",
-        "skill_name": "VARCHAR",
-        "invoked_at": "TIMESTAMPTZ",
-        "ended_at": "TIMESTAMPTZ",
-        "outcome": "VARCHAR",
-        "duration_seconds": "DOUBLE",
-        "alternatives_considered": ["VARCHAR"],
-        "selection_rank": "INTEGER",
-        "follow_up_actions": ["VARCHAR"],
-        "error_type": "VARCHAR",
-        "workflow_path": "VARCHAR",
-        "workflow_phase": "VARCHAR",
-        "workflow_step_id": "VARCHAR",
-        "project": "VARCHAR",
-        "user": "VARCHAR",
-        "source": "VARCHAR",
-        "rating": "INTEGER",
-        "recommendation_id": "UUID",
+        "invocation_id": "UUID",
         "arguments": "VARCHAR",
         "called_as": "VARCHAR",
         "called_by": "VARCHAR",
@@ -152,8 +134,7 @@ FROM (
         "input_tokens": "BIGINT",
         "output_tokens": "BIGINT",
         "end_inferred": "BOOLEAN"
-    }]')) AS row,
-        unnest(CAST($query_ids AS UUID[])) AS query_id
+    }]')) AS row
 ) AS new;
 
 -- name: end_invocation
