@@ -22,9 +22,9 @@ from session_buddy_skills.activity import (
     SkillHealthRequest,
     SkillNow,
 )
-from session_buddy_skills.rendering import beginning
 from session_buddy_skills.reports import rate
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
+from session_buddy_skills.wording import beginning
 from session_buddy_skills.workflow_reports import read_rows, rows_of, why_empty
 
 Row = dict[str, Any]

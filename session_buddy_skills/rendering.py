@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from session_buddy_skills.git_metrics import MeanGitMetrics
 from session_buddy_skills.results import Rate
+from session_buddy_skills.wording import counted, one_line
 from session_buddy_skills.workflow import (
     BestSkill,
     Bottleneck,
@@ -29,8 +29,6 @@ LEGENDS = {
 SHOWN_TRANSITIONS = 15
 MOST_CHARS = 40
 """Of a name in a table."""
-_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-"""What would break a line, steer a terminal, or turn text around."""
 
 
 def table(
@@ -249,21 +247,6 @@ def _value(metric: str, value: float) -> str:
 def _code(name: str) -> str:
     """A name that no Markdown in it can change."""
     return f"`` {name} ``" if "`" in name else f"`{name}`"
-
-
-def counted(number: int, thing: str) -> str:
-    """1 invocation, 2 invocations."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def one_line(text: str) -> str:
-    """The text with whatever is not seen as a blank."""
-    return _UNSEEN.sub(" ", text).strip()
-
-
-def beginning(text: str, most: int) -> str:
-    """The first so many characters of the text, and … for the rest."""
-    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _cell(text: str, most: int) -> str:

@@ -12,15 +12,13 @@ from session_buddy_skills.limits import NAME_CHARS
 from session_buddy_skills.rendering import (
     MOST_CHARS,
     NOT_KNOWN,
-    beginning,
-    counted,
-    one_line,
     percent,
     rate_text,
     seconds_text,
     table,
 )
 from session_buddy_skills.results import SessionSummary, SkillMetrics
+from session_buddy_skills.wording import beginning, counted, one_line
 
 STEPS = "▁▂▃▄▅▆▇█"
 BAR_CHARS = 20

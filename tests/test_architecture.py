@@ -36,6 +36,7 @@ LEVELS = {
     "git_metrics": 0,
     "import_reports": 0,
     "imports": 0,
+    "wording": 0,
     "local_server": 1,
     "rendering": 1,
     "terminal": 2,

@@ -149,7 +149,7 @@ def test_a_web_page_cannot_reach_it(
 def test_sigterm_finishes_and_exits_with_zero(server: ServerProcess) -> None:
     post(server, "/tools/track_invocation", {"session_id": "s", "skill_name": "k"})
     assert server.stop() == 0
-    assert run_command(server.data_dir, "db", "check").stdout == "1 invocations read, no faults\n"
+    assert run_command(server.data_dir, "db", "check").stdout == "1 invocation read, no faults\n"
 
 
 def test_sigterm_under_load_loses_no_answered_write(server: ServerProcess) -> None:

@@ -80,7 +80,7 @@ def test_a_signal_closes_the_database_and_exits_with_zero(
     process.send_signal(number)
     assert process.wait(5) == 0
     assert not (tmp_path / "skills.duckdb.wal").exists()
-    assert run_command(tmp_path, "db", "check").stdout == "1 invocations read, no faults\n"
+    assert run_command(tmp_path, "db", "check").stdout == "1 invocation read, no faults\n"
 
 
 def test_the_end_of_input_ends_it(process: subprocess.Popen[str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import anyio
 import click
 
 from session_buddy_skills.errors import InputError, SchemaError, StorageError
+from session_buddy_skills.wording import counted
 
 if TYPE_CHECKING:
     from session_buddy_skills.storage.database import Database
@@ -106,7 +107,7 @@ async def _status(database: Database) -> None:
     if not state.pending:
         async with database.reading() as connection:
             [row] = await connection.fetch("count_invocations")
-        click.echo(f"holds     {row['total_invocations']} invocations")
+        click.echo(f"holds     {counted(row['total_invocations'], 'invocation')}")
 
 
 async def _migrate(database: Database) -> None:
@@ -148,5 +149,5 @@ async def _check(database: Database) -> None:
     for fault in faults:
         click.echo(fault)
     if faults:
-        raise SchemaError(f"{len(faults)} faults in {database.location}.")
-    click.echo(f"{rows} invocations read, no faults")
+        raise SchemaError(f"{counted(len(faults), 'fault')} in {database.location}.")
+    click.echo(f"{counted(rows, 'invocation')} read, no faults")

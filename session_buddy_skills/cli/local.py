@@ -10,6 +10,7 @@ import click
 from session_buddy_skills import local_server, spool
 from session_buddy_skills.errors import ServerUnreachableError
 from session_buddy_skills.locations import Locations, locations
+from session_buddy_skills.wording import counted
 
 Options = dict[str, Any]
 
@@ -40,7 +41,7 @@ def status(options: Options) -> None:
     if server.token is not None:
         click.echo(f"token     asked for; it is in {own.server_file}")
     click.echo(f"database  {found['database']}")
-    click.echo(f"holds     {found['invocations']:,} invocations")
+    click.echo(f"holds     {counted(found['invocations'], 'invocation')}")
     if waiting:
         click.echo(f"waiting   files that are not taken in yet: {waiting}")
     if said := local_server.last_lines(own.beside("hooks.log"), 1):
