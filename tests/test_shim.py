@@ -244,7 +244,7 @@ def test_status_logs_and_stop(own: Locations) -> None:
     host.end()
     shown = run_command(folder, "status").stdout.splitlines()
     assert shown[0].startswith(f"server    {server_of(own).url}/mcp, process ")
-    assert shown[1:3] == [f"database  {own.database_path}", "holds     1 invocations"]
+    assert shown[1:3] == [f"database  {own.database_path}", "holds     1 invocation"]
     assert "MCP on http://127.0.0.1:" in run_command(folder, "logs").stdout
     for file in (own.server_file, own.server_log):
         assert file.stat().st_mode & 0o777 == 0o600
