@@ -28,7 +28,8 @@ from session_buddy_skills.storage.retrying import write_among_others
 _ROWS = TypeAdapter(list[Invocation])
 _PLAIN = {field.name for field in fields(Invocation)} - {"user", "user_query", *CALL_FIELDS}
 """The fields that callers state and that are columns of the same name."""
-_END = {"invocation_id", "outcome", *END_FIELDS}
+_END = {"invocation_id", "outcome", *END_FIELDS} - {"follow_up_actions"}
+_ACTIONS = {"invocation_id", "follow_up_actions"}
 _CALL = {"session_id", "invocation_id", *CALL_FIELDS}
 
 Result = list[Written] | InputError
@@ -231,3 +232,6 @@ async def _end(connection: Connection, rows: list[Invocation]) -> None:
     elif rows:
         text = _ROWS.dump_json(rows, include={"__all__": _END}, exclude_none=True)
         await connection.execute("end_invocations", {"rows": text.decode()})
+    if acted_on := [row for row in rows if row.follow_up_actions]:
+        text = _ROWS.dump_json(acted_on, include={"__all__": _ACTIONS})
+        await connection.execute("set_follow_up_actions", {"rows": text.decode()})

@@ -35,7 +35,6 @@ SET
     ended_at = ended.ended_at,
     outcome = ended.outcome,
     duration_seconds = ended.duration_seconds,
-    follow_up_actions = ended.follow_up_actions,
     error_type = ended.error_type,
     rating = ended.rating
 FROM json_to_recordset(CAST($rows AS JSON)) AS ended (
@@ -43,8 +42,17 @@ FROM json_to_recordset(CAST($rows AS JSON)) AS ended (
     ended_at TIMESTAMPTZ,
     outcome TEXT,
     duration_seconds DOUBLE PRECISION,
-    follow_up_actions TEXT[],
     error_type TEXT,
     rating INTEGER
+)
+WHERE skill_invocation.invocation_id = ended.invocation_id;
+
+-- name: set_follow_up_actions
+-- $rows: a JSON array of objects.
+UPDATE skill_invocation
+SET follow_up_actions = ended.follow_up_actions
+FROM json_to_recordset(CAST($rows AS JSON)) AS ended (
+    invocation_id UUID,
+    follow_up_actions TEXT[]
 )
 WHERE skill_invocation.invocation_id = ended.invocation_id;
