@@ -142,6 +142,23 @@ async def test_the_same_end_twice_changes_nothing(service: Service, one: Receipt
     assert await all_invocations(service) == before
 
 
+async def test_ends_that_share_a_transaction_keep_their_own_actions(service: Service) -> None:
+    actions: list[list[str]] = [[], ["git commit"], [], ["git push", "git tag"]]
+    receipts = [await track(service) for _ in actions]
+    ids = [receipt.invocation_id for receipt in receipts]
+    before = (await service.health_check()).storage.transactions
+    await asyncio.gather(
+        *(
+            complete(service, invocation_id=key, outcome="failed", follow_up_actions=some)
+            for key, some in zip(ids, actions, strict=True)
+        )
+    )
+    assert (await service.health_check()).storage.transactions == before + 1
+    stored = {row.invocation_id: row for row in await all_invocations(service)}
+    assert [[*stored[key].follow_up_actions] for key in ids] == actions
+    assert {row.outcome for row in stored.values()} == {Outcome.FAILED}
+
+
 async def test_another_end_is_refused_and_says_what_is_stored(
     service: Service, one: Receipt
 ) -> None:
