@@ -77,6 +77,8 @@ schema version 14
 - Any number of servers may share it, started at any time. All need the same `USER_KEY` if users are
   recorded. Each takes up to four connections, and one more while it finds out why it
   gets none.
+- Update them together: the first of a newer version brings the schema up to date, and older ones
+  then answer with errors until they are started anew in that version.
 - Connect directly, or through a pooler that keeps sessions (PgBouncer's `pool_mode=session`).
 - Copies are made with PostgreSQL's own tools; `db backup` is for DuckDB. Copy it before
   `db rollback`, which makes no copy there and refuses while servers use the database.

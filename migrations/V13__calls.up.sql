@@ -1,5 +1,5 @@
--- What only histories tell of calls, in a table of its own: few invocations have any of it, and each
--- column takes a fiftieth of the time that DuckDB has for a row.
+-- What histories and captures tell of calls, in a table of its own: callers tell none of it, and each
+-- column takes a fiftieth of DuckDB's time for the row that they wait for.
 
 CREATE TABLE skill_call (
     session_id TEXT NOT NULL,

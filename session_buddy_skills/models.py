@@ -58,7 +58,7 @@ CALL_FIELDS = (
     "output_tokens",
     "end_inferred",
 )
-"""The fields that only histories tell, of calls; a table of their own has them."""
+"""What histories and captures tell of calls, and callers do not; a table of its own has it."""
 
 
 ENDED = [outcome.value for outcome in Outcome if outcome is not Outcome.PENDING]
@@ -245,7 +245,7 @@ class Invocation:
     """One use of one skill, as it is stored; not changed once made.
 
     Times are UTC; `user` is a keyed hash. The `CALL_FIELDS` are known of calls that were read from
-    a history: what was passed and under which name, who called (`model`, `subagent`,
+    a history or captured: what was passed and under which name, who called (`model`, `subagent`,
     or `slash` for the user), tokens without cached ones, and whether the end is a conclusion.
     """
 
@@ -285,7 +285,7 @@ class Invocation:
 
     @property
     def tells_of_its_call(self) -> bool:
-        """Whether it has any of what only histories tell."""
+        """Whether it has any of the `CALL_FIELDS`."""
         return any(getattr(self, name) is not None for name in CALL_FIELDS)
 
     @classmethod

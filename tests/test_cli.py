@@ -78,13 +78,16 @@ def test_check_names_what_is_wrong(recorded: Path) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("INSERT INTO skill_invocation SELECT * FROM skill_invocation LIMIT 1")
         connection.execute("UPDATE skill_invocation SET query_id = uuid() WHERE rowid = 7")
-        connection.execute("INSERT INTO skill_call (session_id, invocation_id) SELECT 's', uuid()")
+        connection.execute(
+            "INSERT INTO skill_call (session_id, invocation_id) "
+            "SELECT 's', CAST('00000000-0000-7000-8000-000000000001' AS UUID) FROM range(2)"
+        )
     done = run_command(recorded, "db", "check")
     assert done.returncode == 65
-    assert done.stderr.endswith(f"3 faults in {recorded / 'skills.duckdb'}.\n")
-    assert "is stored more than once" in done.stdout
+    assert done.stderr.endswith(f"5 faults in {recorded / 'skills.duckdb'}.\n")
     assert "refers to a query that is not stored" in done.stdout
-    assert "is stored, and the invocation is not" in done.stdout
+    assert done.stdout.count("is stored, and the invocation is not") == 2
+    assert done.stdout.count("is stored more than once") == 2
 
 
 def test_a_damaged_file_is_said_and_left(recorded: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -22,6 +23,7 @@ from session_buddy_skills.requests import checked
 from session_buddy_skills.results import BatchReceipt, Receipt
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
+from session_buddy_skills.storage.writing import insert_rows
 from tests.invocations import all_invocations
 
 START = {"session_id": "s", "skill_name": "k"}
@@ -157,6 +159,19 @@ async def test_ends_that_share_a_transaction_keep_their_own_actions(service: Ser
     stored = {row.invocation_id: row for row in await all_invocations(service)}
     assert [[*stored[key].follow_up_actions] for key in ids] == actions
     assert {row.outcome for row in stored.values()} == {Outcome.FAILED}
+
+
+async def test_an_end_without_actions_takes_back_those_that_are_stored(
+    service: Service, one: Receipt
+) -> None:
+    """As of one that had ended, and that a later account of it says is under way."""
+    acted = Invocation(UUID(int=1), "s", "k", datetime.now(UTC), follow_up_actions=("git push",))
+    async with service._database.writing() as connection:
+        await insert_rows(connection, [acted])
+    end = {"invocation_id": acted.invocation_id, "completed": True, "follow_up_actions": []}
+    assert (await complete(service, **end)).changed
+    assert not (await complete(service, **end)).changed
+    assert [row.follow_up_actions for row in await all_invocations(service)] == [(), ()]
 
 
 async def test_another_end_is_refused_and_says_what_is_stored(

@@ -2,3 +2,4 @@
 
 ALTER TABLE skill_call ADD PRIMARY KEY (session_id, invocation_id);
 CREATE INDEX skill_call_id ON skill_call (invocation_id);
+ANALYZE skill_call;

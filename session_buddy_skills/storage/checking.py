@@ -7,6 +7,7 @@ from session_buddy_skills.storage.store import InvocationReader
 
 _FAULTS = {
     "duplicate_ids": "invocation {} is stored more than once",
+    "duplicate_calls": "the call of invocation {} is stored more than once",
     "missing_queries": "invocation {} refers to a query that is not stored",
     "pending_with_an_end": "invocation {} is pending and has an end",
     "calls_of_nothing": "the call of invocation {} is stored, and the invocation is not",

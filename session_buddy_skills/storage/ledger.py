@@ -73,6 +73,15 @@ class Ledger:
         """Stored invocations that the writes changed."""
         return [self._rows[key] for key, row in self._stored.items() if self._rows[key] is not row]
 
+    @property
+    def acted_on(self) -> list[Invocation]:
+        """Of the updated, those that have other follow-up actions than before."""
+        return [
+            row
+            for row in self.updated
+            if row.follow_up_actions != self._stored[row.invocation_id].follow_up_actions
+        ]
+
     def holds(self, row: Invocation) -> bool:
         """Whether the invocation is stored just so; the text of its query is not compared."""
         stored = self._stored.get(row.invocation_id)

@@ -78,6 +78,7 @@ async def _commit_among_others(
             results.extend(_apply(ledger, write) for write in writes)
         await insert_rows(connection, ledger.inserted)
         await _end(connection, ledger.updated)
+        await _set_actions(connection, ledger.acted_on)
 
     try:
         _, on_disk_at = await write_among_others(database, work)
@@ -232,6 +233,9 @@ async def _end(connection: Connection, rows: list[Invocation]) -> None:
     elif rows:
         text = _ROWS.dump_json(rows, include={"__all__": _END}, exclude_none=True)
         await connection.execute("end_invocations", {"rows": text.decode()})
-    if acted_on := [row for row in rows if row.follow_up_actions]:
-        text = _ROWS.dump_json(acted_on, include={"__all__": _ACTIONS})
+
+
+async def _set_actions(connection: Connection, rows: list[Invocation]) -> None:
+    if rows:
+        text = _ROWS.dump_json(rows, include={"__all__": _ACTIONS})
         await connection.execute("set_follow_up_actions", {"rows": text.decode()})

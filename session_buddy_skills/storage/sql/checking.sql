@@ -6,6 +6,14 @@ HAVING count(*) > 1
 ORDER BY invocation_id
 LIMIT 10;
 
+-- name: duplicate_calls
+SELECT invocation_id, count(*) AS n
+FROM skill_call
+GROUP BY invocation_id
+HAVING count(*) > 1
+ORDER BY invocation_id
+LIMIT 10;
+
 -- name: missing_queries
 SELECT i.invocation_id
 FROM skill_invocation AS i

@@ -69,8 +69,8 @@ WHERE
 -- name: imported_slash_commands
 -- Those of these sessions that an import has brought, or found.
 SELECT invocation_id, session_id, skill_name, invoked_at
-FROM skill_invocation
-JOIN skill_call USING (session_id, invocation_id)
+FROM skill_call
+JOIN skill_invocation USING (session_id, invocation_id)
 WHERE
     called_by = 'slash'
     AND session_id IN (SELECT unnest(CAST($session_ids AS TEXT[])))
