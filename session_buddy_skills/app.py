@@ -8,6 +8,8 @@ from importlib.metadata import version
 from typing import Any
 
 from fastmcp import FastMCP
+from fastmcp.tools.base import Tool
+from fastmcp.utilities.versions import VersionSpec
 from starlette.applications import Starlette
 
 from session_buddy_skills.capture.otlp import add_otlp
@@ -47,6 +49,15 @@ TOOLS = (
     *CRACKERJACK_TOOLS,
 )
 
+_BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+class _Server(FastMCP[Any]):
+    """FastMCP would look for a tool with a task for each of its providers, at each call."""
+
+    async def get_tool(self, name: str, version: VersionSpec | None = None) -> Tool | None:
+        return _BY_NAME.get(name) or await super().get_tool(name, version)
+
 
 def build_app(settings: Settings | None = None, service: Service | None = None) -> FastMCP[Any]:
     """The MCP server on `service`, or on one that it opens itself from the settings."""
@@ -66,7 +77,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
             held[:] = [opened]
             yield {"service": opened}
 
-    mcp: FastMCP[Any] = FastMCP(
+    mcp: FastMCP[Any] = _Server(
         "session-buddy-skills",
         instructions=INSTRUCTIONS,
         version=version("session-buddy-skills"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -274,6 +275,31 @@ async def test_the_internal_listing_before_each_call_stays_off() -> None:
     lookup = build_app()._mcp_server.get_tool_input_schema
     assert lookup is not None
     assert lookup("track_invocation") is None
+
+
+async def test_a_tool_is_found_without_asking_the_providers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # If FastMCP finds tools in another way one day, what app.py overrides is of no use any more.
+    from fastmcp.server.providers import LocalProvider
+
+    from session_buddy_skills.app import build_app
+    from session_buddy_skills.settings import Settings
+
+    asked = []
+
+    async def ask(_provider: LocalProvider, name: str, _version: object = None) -> None:
+        asked.append(name)
+
+    monkeypatch.setattr(LocalProvider, "_get_tool", ask)
+    async with Client(build_app(Settings.load(data_dir=tmp_path, embedder="none"))) as client:
+        health = await client.call_tool("health_check", {})
+        assert health.data.invocations == 0
+        assert asked == []
+        unknown = await client.call_tool("no_such_tool", {}, raise_on_error=False)
+    assert unknown.is_error
+    assert "Unknown tool" in unknown.content[0].text
+    assert asked == ["no_such_tool"]
 
 
 @pytest.mark.parametrize(
