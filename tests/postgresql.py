@@ -19,7 +19,7 @@ import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PORT_OF_ITS_OWN = ("127.0.0.1", 0)
 START_SECONDS = 30
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class PostgreSQL:
@@ -168,10 +169,18 @@ def _cluster(folder: Path) -> PostgresServer:
         return PostgresServer(folder)
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    # make sends a second one after that of the terminal. It would break off what the first has
+    # begun: PostgreSQL stayed, or a lock inside subprocess, which was waited for without end.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
 def main() -> None:
     """`make serve-postgres`: a PostgreSQL, and the MCP server on it until it ends."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: sys.exit(0))
+    for number in _ENDING:
+        signal.signal(number, _end)
     with PostgreSQL() as postgresql:
         postgresql.execute("CREATE DATABASE skills")
         url = postgresql.url("skills")

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -297,7 +298,9 @@ def test_one_to_try_out_starts_and_goes(tmp_path: Path) -> None:
     said = process.stdout.readline()
     line = process.stderr.readline()
     health = httpx2.get(line.split("MCP on ")[1].split("/mcp")[0] + "/health").json()
-    process.send_signal(signal.SIGTERM)
+    for _ in range(200):  # as make does, which sends its own after that of a terminal
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.002)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0, errors
     assert health["engine"] == "postgresql"

@@ -14,6 +14,7 @@ from session_buddy_skills.advising.live_model import LiveModel
 from session_buddy_skills.advising.log import RecommendationLog
 from session_buddy_skills.advising.memory import give_back, keep_large_apart
 from session_buddy_skills.advising.threads import in_background
+from session_buddy_skills.background import stop
 from session_buddy_skills.embeddings.choosing import Choice, choices
 from session_buddy_skills.errors import EmbedderError, SkillsError, StorageError
 from session_buddy_skills.results import EmbeddingHealth
@@ -28,7 +29,6 @@ IDLE_SECONDS = 0.2
 POLL_SECONDS = 5.0
 """How often other servers' writes are looked for, where there may be other servers."""
 RETRY_SECONDS = 2.0
-CANCEL_SECONDS = 0.5
 MODEL_WAIT_SECONDS = 1.5
 """How long after the record was read requests wait for a model, before words alone answer."""
 LONGEST_WAIT_SECONDS = 10.0
@@ -113,12 +113,7 @@ class Upkeep:
     async def close(self) -> None:
         """Stop, and keep what was recommended."""
         self._closing = True
-        running = set(self._tasks)
-        while running:
-            # A driver may take a cancellation for a lost connection, and have it asked again.
-            for task in running:
-                task.cancel()
-            _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
+        await stop(self._tasks)
         try:
             while await self.log.keep(at_once=True):
                 pass

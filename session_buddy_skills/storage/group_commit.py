@@ -90,6 +90,7 @@ class GroupCommit(Generic[W, R]):
                 await asyncio.wait([self._writing])
         finally:
             self._turns -= 1
+            self._start()  # who gave up has held up those that wait
         self._writing = turn = asyncio.get_running_loop().create_future()
         try:
             return await work()

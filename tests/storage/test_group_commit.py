@@ -114,3 +114,23 @@ async def test_close_writes_what_is_waiting_and_takes_nothing_more() -> None:
     disk.free.set()
     await closing
     assert [task.result() for task in tasks] == [0, 2]
+
+
+async def test_who_gives_up_a_turn_holds_up_nobody() -> None:
+    disk = Disk()
+    writer = group_commit(disk)
+
+    async def submit_and_cancel() -> None:
+        await writer.submit(0)
+        turn.cancel()  # once no transaction is under way, and before it has seen that
+
+    first = asyncio.create_task(submit_and_cancel())
+    await asyncio.sleep(0)
+    turn = asyncio.create_task(writer.between(lambda: asyncio.sleep(0)))
+    [second] = await submitted(writer, 2)
+    disk.free.set()
+    await first
+    async with asyncio.timeout(5):
+        assert await second == 2
+        await writer.close()
+    assert turn.cancelled()
