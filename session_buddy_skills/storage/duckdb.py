@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from session_buddy_skills.errors import StorageError
+from session_buddy_skills.errors import ContentionError, StorageError
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.duckdb_connection import DuckDBConnection, translated
 from session_buddy_skills.storage.threads import Threads
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 READERS = 3
 CHECKPOINT_BYTES = 16 * 2**20
 """The log is written into the file when it has grown by so much."""
+LONGEST_LOG_BYTES = 256 * 2**20
+"""Readers are waited for then, if they were in the way: a log is read anew at the next start."""
 
 
 class DuckDBDatabase:
@@ -170,14 +172,23 @@ class DuckDBDatabase:
         if size < self._checkpoint_at:
             return
         try:
-            await self._writer.script("CHECKPOINT")
-            await self._writer.flush()
+            if size < LONGEST_LOG_BYTES:
+                await self._checkpoint()
+            else:
+                async with self._all_readers():
+                    await self._checkpoint()
             self._checkpoint_at = CHECKPOINT_BYTES
+        except ContentionError:
+            pass  # before the next write there may be no reader that sees what has been updated
         except StorageError as error:
             logger.warning("the log is kept and grows, since it cannot be moved: %s", error)
             self._checkpoint_at = size + CHECKPOINT_BYTES
             if self._writer.invalid:
                 await self._open_anew()
+
+    async def _checkpoint(self) -> None:
+        await self._writer.script("CHECKPOINT")
+        await self._writer.flush()
 
     async def _open_anew(self) -> None:
         """After a fatal error, once nobody reads; the caller has the writer's turn."""

@@ -17,6 +17,7 @@ import duckdb
 from pydantic import TypeAdapter
 
 from session_buddy_skills.errors import (
+    ContentionError,
     DatabaseAccessError,
     DatabaseHeldError,
     NotADatabaseError,
@@ -219,6 +220,8 @@ def _named(path: Path, message: str) -> StorageError:
         return DatabaseAccessError(
             f"the database {path} may not be opened for writing; allow that or choose another file."
         )
+    if "other write transactions active" in message:
+        return ContentionError(f"somebody reads what {path} held before its last updates.")
     if "No space left" in message or "File too large" in message:
         return StorageFullError(
             f"the disk that holds {path} is full; nothing of this write was stored."

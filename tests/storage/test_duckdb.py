@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -161,6 +163,60 @@ async def test_a_disk_that_fills_while_the_log_is_moved_loses_and_invents_nothin
             assert (await service.session_summary("s")).total_invocations == answered + 1
         async with open_service(settings) as service:
             assert (await service.session_summary("s")).total_invocations == answered + 1
+
+
+class SoonMoved:
+    """A database whose log is moved when it has a thousand bytes, and its updates."""
+
+    def __init__(self, database: DuckDBDatabase) -> None:
+        self.database = database
+
+    @property
+    def log_bytes(self) -> int:
+        return Path(f"{self.database.path}.wal").stat().st_size
+
+    async def update(self) -> None:
+        async with self.database.writing() as connection:
+            await connection.execute("take_turn", {"kind": "imports", "now": datetime.now(UTC)})
+
+    async def update_until(self, log_bytes: int) -> None:
+        while self.log_bytes < log_bytes:
+            await self.update()
+
+
+@pytest.fixture
+async def soon_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SoonMoved]:
+    monkeypatch.setattr("session_buddy_skills.storage.duckdb.CHECKPOINT_BYTES", 1_000)
+    monkeypatch.setattr("session_buddy_skills.storage.duckdb.LONGEST_LOG_BYTES", 5_000)
+    database = await DuckDBDatabase.open(tmp_path / "skills.duckdb")
+    await migrate(database)
+    yield SoonMoved(database)
+    await database.close()
+
+
+async def test_a_log_that_cannot_be_moved_beside_a_reader_is_moved_after_it(
+    soon_moved: SoonMoved, caplog: pytest.LogCaptureFixture
+) -> None:
+    await soon_moved.update()
+    async with soon_moved.database.reading() as reader:
+        await reader.fetch("count_invocations")
+        await soon_moved.update_until(log_bytes=4_000)
+    await soon_moved.update()
+    assert soon_moved.log_bytes < 1_000
+    assert caplog.text == ""
+
+
+async def test_a_long_log_waits_for_readers(soon_moved: SoonMoved) -> None:
+    await soon_moved.update()
+    async with soon_moved.database.reading() as reader:
+        await reader.fetch("count_invocations")
+        await soon_moved.update_until(log_bytes=5_000)
+        waits = asyncio.create_task(soon_moved.update())
+        await asyncio.sleep(0.1)
+        assert not waits.done()
+        assert await reader.fetch("count_invocations")
+    await waits
+    assert soon_moved.log_bytes < 1_000
 
 
 async def test_writing_goes_on_when_a_full_disk_has_room_again(full_disk: Path) -> None:
