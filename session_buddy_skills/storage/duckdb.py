@@ -168,7 +168,10 @@ class DuckDBDatabase:
         DuckDB would do so inside a commit, and where the disk is full would then report as failed
         what is already safe in the log.
         """
-        size = self._log.stat().st_size if self._log.exists() else 0
+        try:
+            size = self._log.stat().st_size
+        except FileNotFoundError:
+            return
         if size < self._checkpoint_at:
             return
         try:
@@ -212,14 +215,15 @@ class DuckDBDatabase:
             "wal_autocheckpoint": "1TB",
         }
         self._main = duckdb.connect(self.path, config=config)
-        cursors = [self._main.cursor() for _ in range(1 + READERS)]
-        for cursor in cursors:
+        plain, writing, *reading = (self._main.cursor() for _ in range(2 + READERS))
+        for cursor in (plain, writing, *reading):
             cursor.execute("SET TimeZone = 'UTC'")
+        plain.execute("PRAGMA disable_optimizer")
         # COPY, ATTACH and read_csv reach files and the network; nothing here needs them.
         self._main.execute("SET enable_external_access = false")
         self._main.execute("SET lock_configuration = true")
-        self._writer = DuckDBConnection(cursors[0], self.path, self._threads)
-        return [DuckDBConnection(one, self.path, self._reading_threads) for one in cursors[1:]]
+        self._writer = DuckDBConnection(writing, self.path, self._threads, plain)
+        return [DuckDBConnection(one, self.path, self._reading_threads) for one in reading]
 
     def _disconnect(self, readers: Sequence[DuckDBConnection]) -> None:
         for connection in (*readers, self._writer):

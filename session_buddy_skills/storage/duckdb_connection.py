@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _INVOCATIONS = TypeAdapter(list[Invocation])
+_AS_WRITTEN = {"insert_query", "insert_invocation"}
+"""Statements of one row, which leave nothing to optimize: to look for it is a sixth of a call."""
 
 
 @dataclass(slots=True)
@@ -43,25 +45,33 @@ class _Queued:
     text: str
     parameters: dict[str, Any] | None = None
     """Those of a named query; None for a script, which may have many statements."""
+    as_written: bool = False
 
 
 _BEGIN = _Queued("BEGIN TRANSACTION")
 
 
 class DuckDBConnection:
-    """One cursor, used by one caller at a time.
+    """One cursor, used by one caller at a time; a second one, `plain`, does not optimize.
 
     Crossing into a thread costs a third of a millisecond, as much as a small statement; so
     statements that return nothing wait until a result is needed or the transaction ends, and then
     cross together.
     """
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, path: Path, threads: Threads) -> None:
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        path: Path,
+        threads: Threads,
+        plain: duckdb.DuckDBPyConnection | None = None,
+    ) -> None:
         self.invalid = False
         self._failed = False
         self.ended_at = 0.0
         self._threads = threads
-        self._cursor = cursor
+        self._optimizing = self._cursor = cursor
+        self._plain = plain or cursor
         self._path = path
         self._queries = load_queries("duckdb")
         self._parsed: dict[str, duckdb.Statement] = {}
@@ -111,17 +121,13 @@ class DuckDBConnection:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         self._queued = [_BEGIN]
+        self._cursor = self._optimizing
         self._failed = committed = False
         try:
             yield
             if self._failed:
                 raise StorageError(f"the database {self._path} has kept nothing of this.")
-            match self._queued:
-                # A lone statement is a transaction by itself, in a tenth less time.
-                case [begin, only] if begin is _BEGIN and only.parameters is not None:
-                    self._queued = [only]
-                case _:
-                    self._queued.append(_Queued("COMMIT"))
+            self._queue_commit()
             await self.flush()
             committed = True
         finally:
@@ -131,10 +137,23 @@ class DuckDBConnection:
                     await self._undo()
 
     def close(self) -> None:
-        self._cursor.close()
+        self._optimizing.close()
+        self._plain.close()
+
+    def _queue_commit(self) -> None:
+        if self._queued and self._queued[0] is _BEGIN:
+            rest = self._queued[1:]
+            if all(one.as_written for one in rest):
+                self._cursor = self._plain
+            # A lone statement is a transaction by itself, in a tenth less time.
+            if len(rest) == 1 and rest[0].parameters is not None:
+                self._queued = rest
+                return
+        self._queued.append(_Queued("COMMIT"))
 
     def _queue(self, query: str, parameters: Parameters | None) -> None:
-        self._queued.append(_Queued(self._queries[query].text, dict(parameters or {})))
+        text, given = self._queries[query].text, dict(parameters or {})
+        self._queued.append(_Queued(text, given, query in _AS_WRITTEN))
 
     def _run_queued(self) -> duckdb.DuckDBPyConnection:
         """Run what waits; the result is that of the last statement, and is yet to be fetched."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -13,12 +14,13 @@ import numpy as np
 import pytest
 
 from session_buddy_skills.errors import NotADatabaseError, StorageError, StorageFullError
-from session_buddy_skills.models import TrackRequest
+from session_buddy_skills.models import Invocation, TrackRequest
 from session_buddy_skills.requests import checked
 from session_buddy_skills.service import open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.duckdb import DuckDBDatabase
 from session_buddy_skills.storage.migrations import Migration, known_migrations, migrate, roll_back
+from session_buddy_skills.storage.writing import insert_rows
 from tests.disk import small_disk
 
 
@@ -163,6 +165,28 @@ async def test_a_disk_that_fills_while_the_log_is_moved_loses_and_invents_nothin
             assert (await service.session_summary("s")).total_invocations == answered + 1
         async with open_service(settings) as service:
             assert (await service.session_summary("s")).total_invocations == answered + 1
+
+
+async def test_of_a_small_transaction_that_fails_nothing_stays(database: DuckDBDatabase) -> None:
+    start = Invocation(
+        invocation_id=uuid4(),
+        session_id="s",
+        skill_name="k",
+        invoked_at=datetime.now(UTC),
+        user_query="fix the tests",
+        rating=9,
+    )
+    with pytest.raises(StorageError, match="rating"):
+        async with database.writing() as connection:
+            await insert_rows(connection, [start])
+    [counts] = await database.fetch("count_invocations")
+    assert counts["total_invocations"] == 0
+    async with database.writing() as connection:
+        await insert_rows(connection, [replace(start, rating=5)])
+    [counts] = await database.fetch("count_invocations")
+    assert counts["total_invocations"] == 1
+    await database.close()
+    assert await count_queries(database) == 1
 
 
 class SoonMoved:
