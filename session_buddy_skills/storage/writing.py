@@ -154,7 +154,9 @@ async def _stored(
     }
     uses = {(end.session_id, end.skill_name) for end in ends if end.invocation_id is None}
     rows: list[Row] = []
-    if ids:
+    if len(ids) == 1:
+        rows += await connection.fetch("stored_one", {"invocation_id": ids.pop()})
+    elif ids:
         rows += await connection.fetch("stored_by_id", {"invocation_ids": list(ids)})
     if uses:
         sessions, skills = zip(*uses, strict=True)

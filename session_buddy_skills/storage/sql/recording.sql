@@ -8,6 +8,16 @@ SELECT
 FROM skill_invocation
 WHERE invocation_id IN (SELECT unnest(CAST($invocation_ids AS UUID[])));
 
+-- name: stored_one
+-- What stored_by_id does, for one row in two thirds of the time.
+SELECT
+    invocation_id, session_id, skill_name, invoked_at, ended_at, outcome, duration_seconds,
+    query_id, alternatives_considered, selection_rank, follow_up_actions, error_type,
+    workflow_path, workflow_phase, workflow_step_id, project, user_hash, source, rating,
+    recommendation_id
+FROM skill_invocation
+WHERE invocation_id = $invocation_id;
+
 -- name: stored_by_use
 -- Of each skill in a session, as two lists of equal length: all that are pending, and the newest.
 WITH use AS (
@@ -54,16 +64,18 @@ SELECT $query_id, $query_text
 WHERE NOT EXISTS (SELECT 1 FROM skill_query WHERE query_id = $query_id);
 
 -- name: insert_queries
--- Two lists of equal length. Servers that write the same texts at once do so in the same order.
+-- Two lists of equal length. Servers that write the same texts at once do so in the same order. Joined
+-- so, DuckDB looks up what is stored among the new ones also where it does not optimize.
 INSERT INTO skill_query (query_id, query_text)
-SELECT query_id, query_text
-FROM (
+SELECT new.query_id, new.query_text
+FROM skill_query AS stored
+RIGHT JOIN (
     SELECT
         unnest(CAST($query_ids AS UUID[])) AS query_id,
         unnest(CAST($query_texts AS TEXT[])) AS query_text
-) AS new
-WHERE NOT EXISTS (SELECT 1 FROM skill_query AS stored WHERE stored.query_id = new.query_id)
-ORDER BY query_id;
+) AS new ON stored.query_id = new.query_id
+WHERE stored.query_id IS NULL
+ORDER BY new.query_id;
 
 -- name: insert_invocation
 -- What insert_invocations does, for one row in half the time: a lone caller waits for nothing else.
