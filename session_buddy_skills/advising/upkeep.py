@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 IDLE_SECONDS = 0.2
 """How long the background waits for news before it looks for what is due by now."""
+GATHER_SECONDS = 0.05
+"""How long news are gathered: each round writes, and who records then waits for a turn after it."""
+MANY = 100
+"""Texts and invocations that are worth a round at once."""
 POLL_SECONDS = 5.0
 """How often other servers' writes are looked for, where there may be other servers."""
 RETRY_SECONDS = 2.0
@@ -76,15 +80,18 @@ class Upkeep:
     @property
     def health(self) -> EmbeddingHealth:
         """Which model answers, and how much the one that is to answer has yet to take in."""
-        live = self._next_model or self.model
-        backlog = self.keeper.waiting + (live.backlog if live else 0)
         return EmbeddingHealth(
             embedding_model=self.model.embedder.model if self.model else None,
             embedding_mode=self.model.embedder.mode if self.model else "lexical",
             # Nobody should take for ready what has not begun.
-            embedding_backlog=max(backlog, int(self._preparing)),
+            embedding_backlog=max(self._backlog, int(self._preparing)),
             embedding_note=self._note or self._coming,
         )
+
+    @property
+    def _backlog(self) -> int:
+        live = self._next_model or self.model
+        return self.keeper.waiting + (live.backlog if live else 0)
 
     async def until_loaded(self) -> None:
         """Wait until what is recorded has been read, and a moment for the first model.
@@ -154,6 +161,8 @@ class Upkeep:
                 with anyio.move_on_after(IDLE_SECONDS):
                     await self._news.wait()
                 self._news.clear()
+            if self._next_model is None and self._backlog < MANY:
+                await anyio.sleep(GATHER_SECONDS)
 
     async def _keep_in_step(self) -> bool:
         if not self.loaded.is_set():
