@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 CANCEL_SECONDS = 0.5
+"""How long a cancelled task has to end, before it is cancelled again."""
 
 
 @asynccontextmanager
@@ -24,7 +25,7 @@ async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks until they have ended."""
+    """Cancel tasks, again and again until they have ended."""
     running = set(tasks)
     while running:
         # A driver may take a cancellation for a lost connection, and have it asked again.

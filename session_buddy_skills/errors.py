@@ -102,6 +102,12 @@ class ContentionError(StorageError):
     exit_code = 75
 
 
+class ReadersInTheWayError(StorageError):
+    """DuckDB cannot move its log into the file while somebody reads what updates have replaced."""
+
+    exit_code = 75
+
+
 class StatementTimeoutError(StorageError):
     """The database took too long, or waited too long for a lock; nothing was stored."""
 

@@ -170,8 +170,8 @@ def _cluster(folder: Path) -> PostgresServer:
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
-    # make sends a second one after that of the terminal. It would break off what the first has
-    # begun: PostgreSQL stayed, or a lock inside subprocess, which was waited for without end.
+    # Where a whole group is told to end, make tells us once more. That would break off what the
+    # first has begun: PostgreSQL stayed, or a lock in subprocess, waited for without end.
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     sys.exit(0)

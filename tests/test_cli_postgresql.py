@@ -298,7 +298,7 @@ def test_one_to_try_out_starts_and_goes(tmp_path: Path) -> None:
     said = process.stdout.readline()
     line = process.stderr.readline()
     health = httpx2.get(line.split("MCP on ")[1].split("/mcp")[0] + "/health").json()
-    for _ in range(200):  # as make does, which sends its own after that of a terminal
+    for _ in range(200):  # make does so once, where its whole group is told to end
         process.send_signal(signal.SIGTERM)
         time.sleep(0.002)
     _, errors = process.communicate(timeout=30)

@@ -27,9 +27,9 @@ logger = logging.getLogger(__name__)
 IDLE_SECONDS = 0.2
 """How long the background waits for news before it looks for what is due by now."""
 GATHER_SECONDS = 0.05
-"""How long news are gathered: each round writes, and who records then waits for a turn after it."""
-MANY = 100
-"""Texts and invocations that are worth a round at once."""
+"""How long news is gathered: what is made of it is written, which those who record wait for."""
+MUCH_NEWS = 100
+"""So much is taken in without waiting for more."""
 POLL_SECONDS = 5.0
 """How often other servers' writes are looked for, where there may be other servers."""
 RETRY_SECONDS = 2.0
@@ -67,6 +67,7 @@ class Upkeep:
         """The name of the choice that is in use."""
         self._trouble = ""
         self._begins_by = 0.0
+        self._gathers_until = 0.0
         self._failed = asyncio.Event()
         """Whether the model in use has failed."""
         self._closing = False
@@ -80,18 +81,15 @@ class Upkeep:
     @property
     def health(self) -> EmbeddingHealth:
         """Which model answers, and how much the one that is to answer has yet to take in."""
+        live = self._next_model or self.model
+        backlog = self.keeper.waiting + (live.backlog if live else 0)
         return EmbeddingHealth(
             embedding_model=self.model.embedder.model if self.model else None,
             embedding_mode=self.model.embedder.mode if self.model else "lexical",
             # Nobody should take for ready what has not begun.
-            embedding_backlog=max(self._backlog, int(self._preparing)),
+            embedding_backlog=max(backlog, int(self._preparing)),
             embedding_note=self._note or self._coming,
         )
-
-    @property
-    def _backlog(self) -> int:
-        live = self._next_model or self.model
-        return self.keeper.waiting + (live.backlog if live else 0)
 
     async def until_loaded(self) -> None:
         """Wait until what is recorded has been read, and a moment for the first model.
@@ -160,20 +158,26 @@ class Upkeep:
             if not did:
                 with anyio.move_on_after(IDLE_SECONDS):
                     await self._news.wait()
+                    await anyio.sleep(GATHER_SECONDS)
                 self._news.clear()
-            if self._next_model is None and self._backlog < MANY:
-                await anyio.sleep(GATHER_SECONDS)
 
     async def _keep_in_step(self) -> bool:
         if not self.loaded.is_set():
             await self._read_everything()
-        did = await self.keeper.take_in()
+        did = await self._take_in()
         did |= await self.keeper.fit_documents()
         did |= await self.log.keep()
         for model in (self.model, self._next_model):
             if model is not None:
                 did |= await self._catch_up(model)
         return did
+
+    async def _take_in(self) -> bool:
+        """Take in news, unless it is being gathered; whether there was any."""
+        if time.monotonic() < self._gathers_until and self.keeper.waiting < MUCH_NEWS:
+            return False
+        self._gathers_until = time.monotonic() + GATHER_SECONDS
+        return await self.keeper.take_in()
 
     async def _read_everything(self) -> None:
         await self.keeper.read_everything()

@@ -1,7 +1,7 @@
 """DuckDB: one file, held by this process alone.
 
 A cursor is a connection of its own, and two threads must never share one: reads borrow a cursor
-from a small pool, and writes take turns on a single one.
+from a small pool, and writes take turns, on one thread, with two of which one does not optimize.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from session_buddy_skills.errors import ContentionError, StorageError
+from session_buddy_skills.errors import ReadersInTheWayError, StorageError
 from session_buddy_skills.storage.database import Parameters, Row
 from session_buddy_skills.storage.duckdb_connection import DuckDBConnection, translated
 from session_buddy_skills.storage.threads import Threads
@@ -28,7 +28,7 @@ READERS = 3
 CHECKPOINT_BYTES = 16 * 2**20
 """The log is written into the file when it has grown by so much."""
 LONGEST_LOG_BYTES = 256 * 2**20
-"""Readers are waited for then, if they were in the way: a log is read anew at the next start."""
+"""Readers that are in the way are waited for then: a log is read anew at the next start."""
 
 
 class DuckDBDatabase:
@@ -175,14 +175,14 @@ class DuckDBDatabase:
         if size < self._checkpoint_at:
             return
         try:
-            if size < LONGEST_LOG_BYTES:
+            try:
                 await self._checkpoint()
-            else:
+            except ReadersInTheWayError:
+                if size < LONGEST_LOG_BYTES:
+                    return  # it is tried again before the next write
                 async with self._all_readers():
                     await self._checkpoint()
             self._checkpoint_at = CHECKPOINT_BYTES
-        except ContentionError:
-            pass  # before the next write there may be no reader that sees what has been updated
         except StorageError as error:
             logger.warning("the log is kept and grows, since it cannot be moved: %s", error)
             self._checkpoint_at = size + CHECKPOINT_BYTES

@@ -49,7 +49,7 @@ class VectorIndex:
         self._turn = Lock()
         """Adding may move the index to more room, which nobody may search meanwhile."""
         self._growing = Lock()
-        """Nor may it be saved: at the end, adding that was given up may still be under way."""
+        """Nor may it be saved: at the end, what was given up may still be under way."""
 
     def __len__(self) -> int:
         return len(self._index)
@@ -110,16 +110,16 @@ class VectorIndex:
         if self._path is None:
             return
         draft = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
-        try:
-            with self._growing:
+        with self._growing:
+            try:
                 self._index.save(str(draft))
-            digest = _digest(draft)
-            draft.replace(self._path)
-            self._digest_file(self._path).write_text(digest, encoding="ascii")
-        except (RuntimeError, OSError) as error:
-            logger.warning("the index %s is not saved, and is made anew: %s", self._path, error)
-        finally:
-            draft.unlink(missing_ok=True)
+                digest = _digest(draft)
+                draft.replace(self._path)
+                self._digest_file(self._path).write_text(digest, encoding="ascii")
+            except (RuntimeError, OSError) as error:
+                logger.warning("the index %s is not saved, and is made anew: %s", self._path, error)
+            finally:
+                draft.unlink(missing_ok=True)
 
     @staticmethod
     def _digest_file(path: Path) -> Path:

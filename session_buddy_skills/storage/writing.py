@@ -191,7 +191,7 @@ async def texts_of(connection: Connection, rows: Sequence[Row]) -> dict[UUID, st
 
 
 def from_row(row: Row, texts: dict[UUID, str]) -> Invocation:
-    """A row of `stored_by_id` or `stored_whole` as an invocation; the row is used up."""
+    """A row of `stored_by_id` and the like as an invocation; the row is used up."""
     row["user_query"] = texts.get(row.pop("query_id"))
     row["user"] = row.pop("user_hash")
     return Invocation.from_row(row)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 from session_buddy_skills.advising.live_model import LiveModel
+from session_buddy_skills.advising.upkeep import GATHER_SECONDS
 from session_buddy_skills.embeddings.static import StaticEmbedder
 from session_buddy_skills.models import BatchRequest
 from session_buddy_skills.recommendations import Recommendations
@@ -19,6 +22,7 @@ from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings
 from session_buddy_skills.storage.vector_index import VectorIndex, index_path
 from tests.advising.asking import SECONDS, ask, describe, names, ready, used
+from tests.databases import execute
 
 QUERIES = 1_500
 
@@ -115,6 +119,39 @@ def test_an_index_of_another_size_is_made_anew(tmp_path: Path) -> None:
     other.load()
     assert len(other) == 0
     assert not path.exists()
+
+
+def test_an_index_that_is_saved_twice_at_once_is_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = VectorIndex(64, tmp_path / "i.usearch")
+    vectors = np.random.default_rng(0).normal(size=(2_000, 64)).astype(np.float32)
+    one.add([_id(n) for n in range(len(vectors))], vectors)
+    # The server ends while its background saves.
+    with ThreadPoolExecutor(4) as threads:
+        for saving in [threads.submit(one.save) for _ in range(8)]:
+            saving.result()
+    again = VectorIndex(64, tmp_path / "i.usearch")
+    again.load()
+    assert len(again) == len(vectors)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_vectors_of_what_comes_one_by_one_are_written_together(settings: Settings) -> None:
+    async with open_service(settings) as service:
+        await used(service, "walk", "the first")
+        await ready(service)
+        since = time.monotonic()
+        for number in range(100):
+            await used(service, "walk", f"walk {number}")
+        await ready(service)
+        rounds = (time.monotonic() - since) / GATHER_SECONDS + 1
+    [[writes, vectors]] = execute(
+        settings, "SELECT count(DISTINCT xmin::text), count(*) FROM skill_embedding"
+    )
+    assert vectors > 100
+    assert writes < min(rounds + 3, 50)  # three before
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)

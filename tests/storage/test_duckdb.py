@@ -182,14 +182,14 @@ async def test_of_a_small_transaction_that_fails_nothing_stays(database: DuckDBD
     [counts] = await database.fetch("count_invocations")
     assert counts["total_invocations"] == 0
     async with database.writing() as connection:
-        await insert_rows(connection, [replace(start, rating=5)])
+        await insert_rows(connection, [replace(start, rating=5, user_query="fix it")])
     [counts] = await database.fetch("count_invocations")
     assert counts["total_invocations"] == 1
     await database.close()
     assert await count_queries(database) == 1
 
 
-class SoonMoved:
+class ShortLog:
     """A database whose log is moved when it has a thousand bytes, and its updates."""
 
     def __init__(self, database: DuckDBDatabase) -> None:
@@ -209,38 +209,38 @@ class SoonMoved:
 
 
 @pytest.fixture
-async def soon_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SoonMoved]:
+async def short_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ShortLog]:
     monkeypatch.setattr("session_buddy_skills.storage.duckdb.CHECKPOINT_BYTES", 1_000)
     monkeypatch.setattr("session_buddy_skills.storage.duckdb.LONGEST_LOG_BYTES", 5_000)
     database = await DuckDBDatabase.open(tmp_path / "skills.duckdb")
     await migrate(database)
-    yield SoonMoved(database)
+    yield ShortLog(database)
     await database.close()
 
 
 async def test_a_log_that_cannot_be_moved_beside_a_reader_is_moved_after_it(
-    soon_moved: SoonMoved, caplog: pytest.LogCaptureFixture
+    short_log: ShortLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await soon_moved.update()
-    async with soon_moved.database.reading() as reader:
+    await short_log.update()
+    async with short_log.database.reading() as reader:
         await reader.fetch("count_invocations")
-        await soon_moved.update_until(log_bytes=4_000)
-    await soon_moved.update()
-    assert soon_moved.log_bytes < 1_000
+        await short_log.update_until(log_bytes=4_000)
+    await short_log.update()
+    assert short_log.log_bytes < 1_000
     assert caplog.text == ""
 
 
-async def test_a_long_log_waits_for_readers(soon_moved: SoonMoved) -> None:
-    await soon_moved.update()
-    async with soon_moved.database.reading() as reader:
+async def test_a_long_log_waits_for_readers(short_log: ShortLog) -> None:
+    await short_log.update()
+    async with short_log.database.reading() as reader:
         await reader.fetch("count_invocations")
-        await soon_moved.update_until(log_bytes=5_000)
-        waits = asyncio.create_task(soon_moved.update())
+        await short_log.update_until(log_bytes=5_000)
+        waits = asyncio.create_task(short_log.update())
         await asyncio.sleep(0.1)
         assert not waits.done()
         assert await reader.fetch("count_invocations")
     await waits
-    assert soon_moved.log_bytes < 1_000
+    assert short_log.log_bytes < 1_000
 
 
 async def test_writing_goes_on_when_a_full_disk_has_room_again(full_disk: Path) -> None:

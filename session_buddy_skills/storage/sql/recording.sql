@@ -64,8 +64,8 @@ SELECT $query_id, $query_text
 WHERE NOT EXISTS (SELECT 1 FROM skill_query WHERE query_id = $query_id);
 
 -- name: insert_queries
--- Two lists of equal length. Servers that write the same texts at once do so in the same order. Joined
--- so, DuckDB looks up what is stored among the new ones also where it does not optimize.
+-- Two lists of equal length. Servers that write the same texts at once do so in the same order.
+-- Joined so, DuckDB looks up what is stored among the new also where it does not optimize.
 INSERT INTO skill_query (query_id, query_text)
 SELECT new.query_id, new.query_text
 FROM skill_query AS stored
