@@ -302,6 +302,19 @@ async def test_a_tool_is_found_without_asking_the_providers(
     assert asked == ["no_such_tool"]
 
 
+def test_no_middleware_has_to_do_with_calls(tmp_path: Path) -> None:
+    # app.py leaves it out of them; one that is added one day may want to see calls.
+    from fastmcp.server.middleware import Middleware
+
+    from session_buddy_skills.app import build_app
+    from session_buddy_skills.settings import Settings
+
+    server = build_app(Settings.load(data_dir=tmp_path, embedder="none"))
+    for one in server.middleware:
+        for hook in ("__call__", "on_message", "on_request", "on_call_tool"):
+            assert getattr(type(one), hook) is getattr(Middleware, hook), (one, hook)
+
+
 @pytest.mark.parametrize(
     ("provider", "stated", "mode"),
     [
