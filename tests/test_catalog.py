@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -217,11 +218,11 @@ def test_a_server_that_holds_the_database_is_asked(tmp_path: Path) -> None:
     listing = run_command(tmp_path, "skills", "list", port=port)
     found = run_command(tmp_path, "skills", "list", port=1)  # by what the server says of itself
     other = start_server(tmp_path / "other")
-    said = Locations(tmp_path).server_file
-    said.unlink()
+    server.process.send_signal(signal.SIGSTOP)  # it would say again where it is
+    Locations(tmp_path).server_file.unlink()
     alone = run_command(tmp_path, "skills", "list", port=1)
-    said.unlink(missing_ok=True)
     wrong = run_command(tmp_path, "skills", "list", port=other.url.rsplit(":", 1)[1])
+    server.process.send_signal(signal.SIGCONT)
     other.stop()
     server.stop()
     assert scan.stdout == "1 skills: 1 new, 0 changed, 0 as before; 0 gone\n"
