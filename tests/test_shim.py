@@ -463,13 +463,17 @@ def test_what_is_sent_without_waiting_keeps_its_order(own: Locations) -> None:
 def test_what_is_cancelled_at_once_is_not_answered(own: Locations) -> None:
     host = Host(own)
     host.hello()
+    host.call("health_check")  # what comes before it has been passed on
     server = server_file.read(own.server_file)
     assert server is not None
     os.kill(server.pid, signal.SIGSTOP)  # else it may be faster than a cancellation
     for number in range(2_000, 2_050):
         host.send("tools/call", {"name": "health_check", "arguments": {}}, number=number)
         host.send("notifications/cancelled", {"requestId": number})
-    time.sleep(1)
+    assert host.process.stdin is not None
+    host.process.stdin.write("no JSON\n")  # refused as soon as all before it has been read
+    host.process.stdin.flush()
+    assert host.receive()["error"]["message"].startswith("not JSON")
     os.kill(server.pid, signal.SIGCONT)
     assert host.call("health_check")["status"] == "ok"  # the first answer that comes
     host.end()
