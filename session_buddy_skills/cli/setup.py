@@ -52,38 +52,22 @@ def claude_code(
     For those who do not use its plugins. Puts hooks into its settings.json, next to what is there,
     and keeps a copy of the file as it was.
     """
-    from session_buddy_skills.capture.registration import (
-        is_registered,
-        registered,
-        unregistered,
-        without_prompts,
-    )
-    from session_buddy_skills.settings import claude_folder
+    from session_buddy_skills.capture.registration import is_registered, registered
 
     if undo and (prompts is not None or suggest is not None):
         raise click.UsageError("--undo goes together with --user, --project and --dry-run alone.")
-    folder = claude_folder(Path.home()) if of_user else Path(".claude")
-    try:
-        path = (folder / "settings.json").resolve()
-    except (OSError, RuntimeError) as error:  # links that lead to each other
-        raise InputError(f"{folder / 'settings.json'} leads nowhere: {error}.") from error
+    path = _settings_file(of_user)
     before, settings = _read(path)
+    backup = path.with_name(f"{path.name}{BACKUP}")
     try:
-        changed = (
-            unregistered(settings)
-            if undo
-            else registered(settings, _program() if of_user else None, prompts, suggest)
-        )
+        if undo:
+            after = _taken_out(settings, before, backup)
+        else:
+            changed = registered(settings, _program() if of_user else None, prompts, suggest)
+            after = None if changed == settings else _text(changed, before)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    after = _text(changed, before)
-    backup = path.with_name(f"{path.name}{BACKUP}")
-    if undo and is_registered(settings) and _set_here(settings, backup):
-        changed = without_prompts(changed)
-    was = _as_it_was(changed, backup) if undo else None
-    if undo:
-        after = was or (after if changed else "")
-    if changed == settings or (undo and not is_registered(settings)):
+    if after is None:
         click.echo(f"{path} needs no change.")
         return
     click.echo("".join(_difference(before, after, path)), nl=False)
@@ -104,6 +88,16 @@ def claude_code(
         click.echo("The plugin is installed as well; what both tell counts once.")
     elif not is_registered(settings):
         click.echo(NEXT)
+
+
+def _settings_file(of_user: bool) -> Path:
+    from session_buddy_skills.settings import claude_folder
+
+    folder = claude_folder(Path.home()) if of_user else Path(".claude")
+    try:
+        return (folder / "settings.json").resolve()
+    except (OSError, RuntimeError) as error:  # links that lead to each other
+        raise InputError(f"{folder / 'settings.json'} leads nowhere: {error}.") from error
 
 
 def _program() -> str | None:
@@ -136,6 +130,22 @@ def _text(settings: dict[str, Any], before: str | None) -> str:
     if before is None or before.endswith("\n"):
         text += "\n"
     return text.replace("\n", "\r\n") if "\r\n" in (before or "") else text
+
+
+def _taken_out(settings: dict[str, Any], before: str | None, backup: Path) -> str | None:
+    """The file's text without what was put in: empty where nothing is left, None if nothing was."""
+    from session_buddy_skills.capture.registration import (
+        is_registered,
+        unregistered,
+        without_prompts,
+    )
+
+    changed = unregistered(settings)
+    if not is_registered(settings):
+        return None
+    if _set_here(settings, backup):
+        changed = without_prompts(changed)
+    return _as_it_was(changed, backup) or (_text(changed, before) if changed else "")
 
 
 def _set_here(settings: dict[str, Any], backup: Path) -> bool:
