@@ -83,8 +83,6 @@ async def serve_http(
         open_service(settings) as service,
         taking_in(service, settings.locations) as events,
     ):
-        import uvicorn
-
         from session_buddy_skills.app import build_app, http_app
 
         # It announces each refused call without its reason, which tools/ logs.
@@ -92,20 +90,8 @@ async def serve_http(
         no_spans_without_sdk()
         token = _token(settings)
         busy = _Busy(http_app(build_app(settings, service), token))
-        config = uvicorn.Config(
-            busy,
-            http="h11",  # httptools drops a body that comes with an offer to upgrade
-            log_config=None,
-            access_log=settings.log_level == "debug",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            timeout_keep_alive=KEEP_SECONDS,
-        )
-        server = uvicorn.Server(config)
+        server = _server(busy, settings)
         collect_rarely()
-        # uvicorn listens to signals later, and raises the one that ended it once more when it is
-        # done, which must not end the process before the database is closed.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
         listener = listener or _listen_anywhere(settings.host, settings.port)
         host, port = listener.getsockname()[:2]
         own = _url(host, port), os.getpid(), version("session-buddy-skills"), token
@@ -121,6 +107,27 @@ async def serve_http(
                 tasks.start_soon(_leave_when_idle, busy, events, idle_minutes * 60, server)
             await server.serve(sockets=[listener])
             tasks.cancel_scope.cancel()
+
+
+def _server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
+    """uvicorn, which SIGTERM and SIGINT ask to finish."""
+    import uvicorn
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http="h11",  # httptools drops a body that comes with an offer to upgrade
+            log_config=None,
+            access_log=settings.log_level == "debug",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_SECONDS,
+        )
+    )
+    # uvicorn listens to signals later, and raises the one that ended it once more when it is done,
+    # which must not end the process before the database is closed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: setattr(server, "should_exit", True))
+    return server
 
 
 def no_spans_without_sdk() -> None:
