@@ -139,13 +139,17 @@ def objects(path: Path) -> Spooled:
 
 
 def _by_now(record: Record) -> Record:
-    """The record; if the clock was set back since, as one that starts now."""
-    now = datetime.now(UTC)
+    """The record; if the clock was set back since, without its time.
+
+    Whoever stores it states one. Stated here, an invocation whose start and end are in two files
+    would have started twice.
+    """
+    latest = datetime.now(UTC) + timedelta(days=CLOCK_SKEW_DAYS)
     try:
-        ahead = datetime.fromisoformat(record["invoked_at"]) > now + timedelta(days=CLOCK_SKEW_DAYS)
+        ahead = datetime.fromisoformat(record["invoked_at"]) > latest
     except (KeyError, TypeError, ValueError):
         return record  # what is wrong with it is said when it is checked
-    return record | {"invoked_at": now.isoformat()} if ahead else record
+    return {name: record[name] for name in record if name != "invoked_at"} if ahead else record
 
 
 def move(path: Path, folder: Path) -> None:

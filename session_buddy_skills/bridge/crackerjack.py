@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
-from session_buddy_skills.bridge.runs import TEXT_OR_NONE, Run, check_types
-from session_buddy_skills.bridge.skills_bridge import Recommended, TrackedWork, name_of
+from session_buddy_skills.bridge.runs import TEXT_OR_NONE, Outcome, Run, check_types
+from session_buddy_skills.bridge.skills_bridge import (
+    Recommended,
+    TrackedWork,
+    broken_off_by,
+    told_by,
+)
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
@@ -151,7 +155,7 @@ def tracked_agent(
     score), best first, the agent has its rank, and the others are the alternatives.
     """
     names = [_named(one) for one in candidates]
-    message = getattr(issue, "message", None)
+    message = told_by(issue, "message")
     fields = {
         "session_id": tracker.session_id,
         "user_query": None if message is None else str(message),
@@ -179,14 +183,17 @@ class WorkflowObserver:
 
     @contextmanager
     def phase(self, phase: str) -> Iterator[None]:
-        """A phase, from its start to its end; it has failed if the block raises."""
+        """A phase, from its start to its end.
+
+        It has failed if the block raises, and is abandoned where that is cancelled or interrupted.
+        """
         self.phase_started(phase)
         try:
             yield
         except BaseException as error:
-            self.phase_ended(phase, success=False, error_type=name_of(type(error)))
+            self._end(phase, *broken_off_by(type(error)))
             raise
-        self.phase_ended(phase)
+        self._end(phase, "completed")
 
     def phase_started(self, phase: str) -> None:
         """A phase starts; runs that state no phase belong to it until it ends."""
@@ -203,8 +210,12 @@ class WorkflowObserver:
         self, phase: str, *, success: bool = True, error_type: str | None = None
     ) -> None:
         """A phase has ended; without success it has failed. One that never started is ignored."""
+        self._end(phase, "completed" if success else "failed", error_type)
+
+    def _end(self, phase: str, outcome: Outcome, error_type: str | None = None) -> None:
+        run = self._running.pop(phase, None)
         if self._tracker.workflow_phase == phase:
-            self._tracker.workflow_phase = None
-        if (run := self._running.pop(phase, None)) is not None:
-            ended: Any = "completed" if success else "failed"
-            run.end(ended, error_type=error_type)
+            # Phases may overlap: of those that go on, the one that started last.
+            self._tracker.workflow_phase = next(reversed(self._running), None)
+        if run is not None:
+            run.end(outcome, error_type=error_type)

@@ -14,7 +14,7 @@ from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.ending import forget, watch
 from session_buddy_skills.bridge.link import Link
 from session_buddy_skills.bridge.outbox import Outbox
-from session_buddy_skills.bridge.runs import Run, check_types
+from session_buddy_skills.bridge.runs import Run, check_types, unchanging
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.locations import locations
 
@@ -103,7 +103,7 @@ class Recorder:
             "skill_name": skill_name,
             "session_id": session_id,
             "user_query": user_query,
-            "alternatives_considered": alternatives_considered,
+            "alternatives_considered": unchanging(alternatives_considered),
             "selection_rank": selection_rank,
             "recommendation_id": None if recommendation_id is None else str(recommendation_id),
             "workflow_path": workflow_path,

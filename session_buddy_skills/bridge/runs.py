@@ -26,6 +26,8 @@ TEXT_OR_NONE = (str, type(None))
 _LISTS = frozenset({"alternatives_considered", "follow_up_actions"})
 _NUMBERS = frozenset({"selection_rank", "rating", "limit"})
 _REQUIRED = frozenset({"skill_name", "session_id", "limit"})
+_LARGEST = 2**63
+"""Of larger numbers nobody could write, or store, a record."""
 
 
 class Run:
@@ -71,7 +73,7 @@ class Run:
         lasted = time.perf_counter() - self._since
         fields = {
             "error_type": error_type,
-            "follow_up_actions": follow_up_actions,
+            "follow_up_actions": unchanging(follow_up_actions),
             "rating": rating,
         }
         check_types(fields)
@@ -124,6 +126,11 @@ def _writable(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
+def unchanging(texts: Sequence[str] | None) -> Sequence[str] | None:
+    """A copy of a list, which its owner may change before the thread makes a record of it."""
+    return tuple(texts) if isinstance(texts, list) else texts
+
+
 def check_types(fields: dict[str, Any]) -> None:
     """Make sure that what a caller gave is of the kinds that it must be.
 
@@ -141,5 +148,7 @@ def check_types(fields: dict[str, Any]) -> None:
         elif name in _NUMBERS:
             if not isinstance(value, int) or isinstance(value, bool):
                 raise TypeError(f"{name} must be a whole number, not {value!r}")
+            if abs(value) >= _LARGEST:
+                raise TypeError(f"{name} must be a whole number of at most 64 bits")
         elif not isinstance(value, str):
             raise TypeError(f"{name} must be text, not {value!r}")

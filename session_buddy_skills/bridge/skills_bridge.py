@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from anyio import move_on_after, to_thread
+from anyio import CancelScope, move_on_after, to_thread
 
 from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
 from session_buddy_skills.bridge.link import UNREACHABLE
@@ -17,6 +18,8 @@ from session_buddy_skills.bridge.recorder import (
     Status,
 )
 from session_buddy_skills.bridge.runs import OUTCOMES, TEXT_OR_NONE, Outcome, Run, check_types
+
+logger = logging.getLogger(__name__)
 
 
 class Recommended(list[dict[str, Any]]):
@@ -185,7 +188,8 @@ class SkillsBridge:
 
     async def close(self) -> None:
         """End the session: runs without an end become unknown; the rest goes out or is spooled."""
-        await to_thread.run_sync(self.recorder.close)
+        with CancelScope(shield=True):  # it takes a second at most, and who is cancelled ends too
+            await to_thread.run_sync(self.recorder.close)
 
     async def _ask(
         self, tool: str, arguments: dict[str, Any], seconds: float | None = None
@@ -202,7 +206,8 @@ class TrackedWork:
     """One use of a skill, from entering to leaving, with or without `async`.
 
     It ends as `outcome`, which is completed unless set or the `result` says otherwise; failed, with
-    the exception's type, when the body raises; abandoned when it is cancelled or interrupted.
+    the exception's type, when the body raises; abandoned when it is cancelled or interrupted. A
+    failure's `error_type` is the result's where none is set.
     """
 
     def __init__(self, recorder: Recorder, skill_name: str, fields: dict[str, Any]) -> None:
@@ -227,13 +232,14 @@ class TrackedWork:
     ) -> None:
         outcome, error_type = self.outcome, self.error_type
         if kind is not None:
-            failed = issubclass(kind, Exception) and not issubclass(kind, asyncio.CancelledError)
-            outcome, error_type = ("failed", name_of(kind)) if failed else ("abandoned", None)
-        elif outcome is None:
-            told = self.result
-            success = told.get("success") if isinstance(told, dict) else getattr(told, "success", 1)
-            succeeded = success is not False
-            outcome = "completed" if succeeded and error_type is None else "failed"
+            outcome, error_type = broken_off_by(kind)
+        else:
+            if outcome is None:
+                succeeded = told_by(self.result, "success") is not False
+                outcome = "completed" if succeeded and error_type is None else "failed"
+            if outcome == "failed" and error_type is None:
+                told = told_by(self.result, "error_type")
+                error_type = told if isinstance(told, str) else None
         self.run.end(
             outcome,
             error_type=error_type,
@@ -250,6 +256,22 @@ class TrackedWork:
         traceback: TracebackType | None,
     ) -> None:
         self.__exit__(kind, error, traceback)
+
+
+def broken_off_by(kind: type[BaseException]) -> tuple[Outcome, str | None]:
+    """How work ended that raised: outcome and error type."""
+    if issubclass(kind, Exception) and not issubclass(kind, asyncio.CancelledError):
+        return "failed", name_of(kind)
+    return "abandoned", None
+
+
+def told_by(thing: object, name: str) -> object:
+    """What a dict or an object of others says under this name; None where it says nothing."""
+    try:
+        return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+    except Exception:  # what others compute must not end the work that is tracked
+        logger.exception("%s of a %s cannot be told", name, type(thing).__name__)
+        return None
 
 
 def name_of(kind: type[BaseException]) -> str:

@@ -601,6 +601,77 @@ class FixResult:
     success: bool
 
 
+@dataclass
+class LintResult:
+    success: bool = False
+    error_type: str = "LintError"
+
+
+class Broken:
+    @property
+    def success(self) -> bool:
+        raise RuntimeError("not known")
+
+
+def test_what_a_result_says_of_its_failure_is_kept(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(server.url)
+    for result in (LintResult(), {"success": False, "error_type": "LintError"}, Broken()):
+        with tracked_agent(tracker, "agent", issue=Broken()) as run:
+            run.result = result
+    wait_until(lambda: settled(tracker.recorder))
+    found = metrics(server)["agent"]
+    assert found["common_errors"] == {"LintError": 2}
+    assert found["completed_invocations"] == 1  # nothing can be told of a result that is broken
+
+
+def test_a_cancelled_phase_is_abandoned_and_others_go_on(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(server.url)
+    observer = WorkflowObserver(tracker)
+    observer.phase_started("tests")
+    for error in (asyncio.CancelledError, KeyboardInterrupt):
+        with pytest.raises(error), observer.phase("cleaning"):
+            raise error
+        assert tracker.workflow_phase == "tests"
+    observer.phase_ended("tests")
+    assert tracker.workflow_phase is None
+    wait_until(lambda: settled(tracker.recorder))
+    assert metrics(server)["cleaning"]["abandoned_invocations"] == 2
+
+
+def test_a_list_that_its_owner_changes_is_kept_as_it_was(
+    server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(server.url)
+    names, actions = ["a", "b"], ["commit"]
+    completer = tracker.track_invocation("k", alternatives_considered=names)
+    assert completer is not None
+    names.append("c")
+    wait_until(lambda: tracker.status().delivered == 1)
+    completer(follow_up_actions=actions)
+    for changed in (names, actions):
+        changed.append(None)  # type: ignore[arg-type]
+    wait_until(lambda: tracker.status().delivered == 2)
+    found = metrics(server)["k"]
+    assert found["completed_invocations"] == 1
+    assert found["follow_up_actions"] == {"commit": 1}
+
+
+async def test_a_bridge_is_closed_though_its_caller_is_cancelled(
+    server: ServerProcess, data_dir: Path
+) -> None:
+    with anyio.CancelScope() as scope:
+        async with SkillsBridge("cancelled", url=server.url) as bridge:
+            await bridge.track("open")
+            scope.cancel()
+            await anyio.sleep(5)
+    assert settled(bridge.recorder)
+    assert (await asyncio.to_thread(metrics, server))["open"]["unknown_invocations"] == 1
+
+
 async def test_agents_and_phases_of_crackerjack(
     server: ServerProcess, new_tracker: NewTracker
 ) -> None:
