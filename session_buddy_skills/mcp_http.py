@@ -6,13 +6,15 @@ a bridge needs of it is one POST. Ours is a stateless server, which takes it wit
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -62,12 +64,15 @@ class McpHttp:
         self._path = parts.path.rstrip("/") or "/mcp"
         self._ids = itertools.count(1)
         self._closed = False
-        self._connection = kind(parts.hostname, _port(parts))
+        try:
+            self._connection = kind(parts.hostname, _port(parts))
+        except InvalidURL as error:
+            raise InputError(f"the server's address is none: {error}.") from error
         self.host, self.port = self._connection.host, self._connection.port
 
     def call_tool(self, name: str, arguments: dict[str, Any], seconds: float) -> Any:
-        """What the tool answers; each wait for the server takes so many seconds at most, and all
-        of the answer as many again.
+        """What the tool answers; to connect and to send take so many seconds each at most, and all
+        of the answer as many from the start.
 
         Raises:
             InputError: the tool refuses the arguments, or they are too many at once.
@@ -114,7 +119,8 @@ class McpHttp:
         kept_alive = self._connection.sock is not None
         try:
             return self._exchange(name, body, until)
-        except (OSError, HTTPException, AttributeError) as error:  # the last, if closed meanwhile
+        # An AttributeError, if closed meanwhile; a ValueError, if host or token cannot be sent.
+        except (OSError, HTTPException, AttributeError, ValueError) as error:
             self._connection.close()
             if self._closed or isinstance(error, TimeoutError):
                 raise ServerUnreachableError(f"{self.url} has not answered in time.") from error
@@ -124,6 +130,8 @@ class McpHttp:
 
     def _exchange(self, name: str, body: bytes, until: float) -> tuple[int, bytes]:
         headers = HEADERS | {"Mcp-Name": name} | bearer(self._token())
+        # A server that sends a byte now and then would never run into a timeout of each.
+        self._connection.response_class = partial(_answer, until)  # type: ignore[assignment]
         self._connection.request("POST", self._path, body, headers)
         answer = self._connection.getresponse()
         content = bytearray()
@@ -131,10 +139,45 @@ class McpHttp:
             content += part
             if len(content) > ANSWER_BYTES:
                 raise HTTPException(f"an answer of more than {ANSWER_BYTES} bytes")
-            if time.monotonic() > until:
-                raise TimeoutError
         answer.close()  # read1 does not, and the connection would take no other request
         return answer.status, bytes(content)
+
+
+class _Within(io.RawIOBase):
+    """What a socket receives, all of it until a point in time (`time.monotonic()`)."""
+
+    def __init__(self, connected: socket.socket, until: float) -> None:
+        self._socket = connected
+        self._until = until
+        self._received = connected.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        return self._received.readinto(buffer)
+
+    def close(self) -> None:
+        self._received.close()
+        super().close()
+
+
+class _Deadline:
+    """A socket, as far as an answer needs one."""
+
+    def __init__(self, connected: socket.socket, until: float) -> None:
+        self._received = _Within(connected, until)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._received)
+
+
+def _answer(until: float, connected: socket.socket, **how: Any) -> HTTPResponse:
+    return HTTPResponse(_Deadline(connected, until), **how)  # type: ignore[arg-type]
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -90,12 +90,16 @@ def hanging(client: socket.socket) -> None:
         pass
 
 
-def dripping(client: socket.socket) -> None:
-    """Answers a byte ten times a second."""
-    client.recv(65_536)
-    for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b" " * 100_000:
-        client.sendall(bytes([byte]))
-        time.sleep(0.1)
+def dripping(head: bytes) -> Misbehaviour:
+    """Answers this and then blanks, a byte ten times a second."""
+
+    def what(client: socket.socket) -> None:
+        client.recv(65_536)
+        for byte in head + b" " * 100_000:
+            client.sendall(bytes([byte]))
+            time.sleep(0.1)
+
+    return what
 
 
 def answering(answer: bytes) -> Misbehaviour:

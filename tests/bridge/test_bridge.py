@@ -170,6 +170,8 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
         SkillsBridge("wrong", backend="http")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the server's address must be like http"):
         SkillsBridge("wrong", url="ftp://x")
+    with pytest.raises(InputError, match=r"the server's address is none: .*'local host'"):
+        SkillsBridge("wrong", url="http://local host:8678")
 
 
 def test_off_records_nothing_and_says_so(data_dir: Path) -> None:

@@ -19,7 +19,9 @@ import pytest
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge import SkillsTracker
+from session_buddy_skills.errors import ServerUnreachableError
 from session_buddy_skills.locations import Locations
+from session_buddy_skills.mcp_http import McpHttp
 from tests.bridge.conftest import (
     Misbehaviour,
     answering,
@@ -77,7 +79,8 @@ def test_a_server_that_comes_later_gets_everything_once(
 
 FAULTS: dict[str, Misbehaviour] = {
     "hangs": hanging,
-    "drips": dripping,
+    "drips": dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+    "drips its head": dripping(b"HTTP/1.1 200 OK\r\nX-Long: "),
     "garbage": answering(b"\x00\xff what is this \r\n\r\n"),
     "not JSON": answering(http("200 OK", b"<html>")),
     "other JSON": answering(http("200 OK", b"[1, 2]")),
@@ -119,6 +122,26 @@ def test_a_server_that_misbehaves_costs_nothing(
     assert tracker.status().last_error
     wait_until(lambda: settled(tracker.recorder))
     assert metrics(shared_server)[fault]["completed_invocations"] == 20
+
+
+@pytest.mark.parametrize("fault", ["drips", "drips its head"])
+def test_an_answer_without_end_is_given_up(fault: str) -> None:
+    with misbehaving(FAULTS[fault]) as url:
+        client = McpHttp(url)
+        since = time.monotonic()
+        with pytest.raises(ServerUnreachableError, match="has not answered in time"):
+            client.call_tool("health_check", {}, 0.5)
+        assert time.monotonic() - since < 5
+        client.close()
+
+
+@pytest.mark.parametrize(("url", "token"), [("http://a..invalid:1", None), (NOBODY, "a\nb")])
+def test_what_cannot_be_sent_is_told(url: str, token: str | None) -> None:
+    with misbehaving(hanging) as reachable:
+        client = McpHttp(url if token is None else reachable, lambda: token)
+        with pytest.raises(ServerUnreachableError, match="cannot be reached"):
+            client.call_tool("health_check", {}, 0.5)
+        client.close()
 
 
 def test_a_hanging_server_costs_one_deadline_and_then_none(new_tracker: NewTracker) -> None:
