@@ -72,10 +72,7 @@ def ensure(locations: Locations) -> ServerFile:
         ServerUnreachableError: it could not be started; the message says why.
     """
     found = running(locations)
-    if found is not None and _parts(found.version) < _parts(version("session-buddy-skills")):
-        stop(locations, found)
-        found = None
-    return found or _start(locations)
+    return _start(locations) if found is None or _is_older(found) else found
 
 
 def stop(locations: Locations, server: ServerFile | None = None) -> ServerFile | None:
@@ -116,7 +113,10 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def _start(locations: Locations) -> ServerFile:
-    """Start one, or wait for the one that another is starting: twenty at once would be slow."""
+    """Start one, or wait for the one that another is starting: twenty at once would be slow.
+
+    An older one is asked to leave first.
+    """
     log = locations.server_log
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -130,9 +130,13 @@ def _start(locations: Locations) -> ServerFile:
     held_end = time.monotonic() + HELD_SECONDS
     with lock:
         while time.monotonic() < end:
-            if (found := running(locations)) is not None:
+            found = running(locations)
+            if found is not None and not _is_older(found):
                 return found
             if process is None and _is_ours(lock):
+                if found is not None:
+                    # Now that no older program can start it again.
+                    stop(locations, found)
                 process = _spawn(locations)
             code = None if process is None else process.poll()
             if code == DatabaseHeldError.exit_code:
@@ -176,6 +180,10 @@ def _spawn(locations: Locations) -> subprocess.Popen[bytes]:
 def _last_said(log: Path) -> str:
     said = "".join(last_lines(log, 1)).strip() or "it said nothing"
     return f"{said} (see {log})"
+
+
+def _is_older(server: ServerFile) -> bool:
+    return _parts(server.version) < _parts(version("session-buddy-skills"))
 
 
 def _parts(text: str) -> tuple[int, ...]:

@@ -216,10 +216,8 @@ ERAS = {
 }
 
 
-@pytest.mark.parametrize("era", ERAS)
-def test_progress_is_streamed_and_who_hangs_up_ends_the_call(
-    server: ServerProcess, era: str
-) -> None:
+def long_call(server: ServerProcess, era: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Headers and message of a call that takes a second."""
     rows = [
         {"skill_name": "k", "session_id": f"s{number}", "invoked_at": "2026-01-01T10:00:00Z"}
         for number in range(20_000)
@@ -228,16 +226,28 @@ def test_progress_is_streamed_and_who_hangs_up_ends_the_call(
     folder.mkdir()
     (folder / "a.json").write_text(json.dumps({"invocations": rows}))
     headers, meta = ERAS[era]
-    message: dict[str, Any] = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {
-            "name": "import_metrics",
-            "arguments": {"path": "a.json", "kind": "json"},
-            "_meta": {"progressToken": 7, **meta},
-        },
-    }
+    arguments = {"path": "a.json", "kind": "json"}
+    params = {"name": "import_metrics", "arguments": arguments, "_meta": dict(meta)}
+    return headers, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_who_hangs_up_without_progress_ends_the_call_too(server: ServerProcess, era: str) -> None:
+    headers, message = long_call(server, era)
+    with pytest.raises(httpx2.ReadTimeout):
+        url, sent = f"{server.url}/mcp", CLIENT_HEADERS | headers
+        httpx2.post(url, json=message, headers=sent, timeout=httpx2.Timeout(10, read=0.1))
+    answer = post(server, "/mcp", message, **CLIENT_HEADERS, **headers)
+    # Nothing of the first was written.
+    assert answer.json()["result"]["structuredContent"]["added"] == 20_000
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_progress_is_streamed_and_who_hangs_up_ends_the_call(
+    server: ServerProcess, era: str
+) -> None:
+    headers, message = long_call(server, era)
+    message["params"]["_meta"]["progressToken"] = 7
 
     def events(hang_up: bool) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

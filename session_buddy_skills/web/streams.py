@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -56,10 +57,27 @@ class _AsAsked:
             await self._streaming(scope, receive, send)
             return
         first = await _beginning(receive)
-        app = (
-            self._streaming if any(ASKED in one.get("body", b"") for one in first) else self._plain
-        )
-        await app(scope, _after(first, receive), send)
+        if any(ASKED in one.get("body", b"") for one in first):
+            await self._streaming(scope, _after(first, receive), send)
+        elif first[-1].get("more_body"):
+            await self._plain(scope, _after(first, receive), send)
+        else:
+            await self._while_connected(scope, first, receive, send)
+
+    async def _while_connected(
+        self, scope: Scope, first: list[Message], receive: Receive, send: Send
+    ) -> None:
+        """End the call with its connection, as the SDK does where it may stream."""
+
+        async def end_with_connection() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(end_with_connection)
+            await self._plain(scope, _after(first, receive), send)
+            tasks.cancel_scope.cancel()
 
 
 async def _beginning(receive: Receive) -> list[Message]:
