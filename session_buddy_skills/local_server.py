@@ -165,7 +165,8 @@ def _spawn(locations: Locations) -> subprocess.Popen[bytes]:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
-            [sys.executable, "-m", "session_buddy_skills", *SERVE],
+            # -P, or files in that folder that are named as modules are would be run.
+            [sys.executable, "-P", "-m", "session_buddy_skills", *SERVE],
             env=shared_environment(locations),
             stdin=subprocess.DEVNULL,
             stdout=descriptor,

@@ -59,7 +59,8 @@ class McpHttp:
                 f'the server\'s address must be like http://127.0.0.1:8678, not "{url}".'
             )
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self.url = f"{parts.scheme}://{parts.netloc}"
+        # Without name and password, which would be told with each error.
+        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._token = token
         self._path = parts.path.rstrip("/") or "/mcp"
         self._ids = itertools.count(1)

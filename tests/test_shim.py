@@ -257,6 +257,15 @@ def test_status_logs_and_stop(own: Locations) -> None:
     assert not psutil.pid_exists(pid)
 
 
+def test_files_beside_the_database_are_not_run(own: Locations) -> None:
+    own.data_dir.mkdir(parents=True, exist_ok=True)
+    (own.data_dir / "mcp.py").write_text("raise SystemExit('not ours')")
+    host = Host(own)
+    host.hello()
+    assert host.call("health_check")["status"] == "ok"
+    host.end()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_shim_and_not_the_server(own: Locations, number: signal.Signals) -> None:
     host = Host(own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from session_buddy_skills.bridge.channels import Backend
@@ -141,20 +142,28 @@ def create_skills_tracker(
     return SkillsTracker(session_id, Recorder(chosen, url=mcp_server_url, database=db_path))
 
 
+@cache
+def _nothing() -> Recorder:
+    return Recorder("off")
+
+
 def tracked_agent(
-    tracker: SkillsTracker,
+    tracker: SkillsTracker | None,
     agent_name: str,
     *,
     issue: object = None,
-    candidates: Sequence[object] = (),
+    candidates: Sequence[object] | None = (),
     workflow_phase: str | None = None,
 ) -> TrackedWork:
     """Track an agent's run: `with tracked_agent(…) as run: run.result = agent.fix(issue)`.
 
     `issue.message` is the request. Among `candidates` (agents, names, or pairs of one with a
-    score), best first, the agent has its rank, and the others are the alternatives.
+    score), best first, the agent has its rank, and the others are the alternatives. Without a
+    tracker of ours (None, or crackerjack's own that does nothing) nothing is tracked.
     """
-    names = [_named(one) for one in candidates]
+    if not isinstance(tracker, SkillsTracker):
+        return TrackedWork(_nothing(), agent_name, {"session_id": ""})
+    names = [_named(one) for one in candidates or ()]
     message = told_by(issue, "message")
     fields = {
         "session_id": tracker.session_id,

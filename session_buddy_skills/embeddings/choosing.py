@@ -97,7 +97,7 @@ async def load_onnx(settings: Settings) -> Embedder:
     name = model_name(settings.model, folder)
     target = settings.models_folder / name
     logger.info("making an int8 ONNX of %s, once, in %s", settings.model, target)
-    making = [sys.executable, "-m", "session_buddy_skills.embeddings.onnx_making"]
+    making = [sys.executable, "-P", "-m", "session_buddy_skills.embeddings.onnx_making"]
     done = await anyio.run_process(
         [*making, str(folder), str(target), name],
         check=False,

@@ -603,6 +603,17 @@ class FixResult:
     success: bool
 
 
+@pytest.mark.parametrize("tracker", [None, object()])
+def test_without_a_tracker_an_agent_runs_all_the_same(tracker: Any) -> None:
+    with tracked_agent(tracker, "agent", candidates=None) as run:
+        run.result = {"success": True}
+    assert run.run.ended
+
+
+def test_a_password_in_an_address_is_not_told() -> None:
+    assert McpHttp("http://user:secret@127.0.0.1:1").url == "http://127.0.0.1:1"
+
+
 @dataclass
 class LintResult:
     success: bool = False
