@@ -48,7 +48,8 @@ start with a sentence that names it and exit code 78.
 LIMITS_HEAD = """
 ## Limits
 
-What is longer is refused, never cut.
+What is longer is refused, never cut; but the bridge, of whose refusals nobody hears, cuts requests
+to that length itself.
 
 | limit | meaning |
 |---|---|
