@@ -28,7 +28,7 @@ from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
 from session_buddy_skills.tools.resources import PROMPTS, RESOURCES, TEMPLATES
 from session_buddy_skills.web.plain_http import add_plain_http
-from session_buddy_skills.web.streams import as_asked
+from session_buddy_skills.web.streams import MCP_PATH, as_asked
 from session_buddy_skills.web.token import asking_for
 
 INSTRUCTIONS = (
@@ -121,7 +121,7 @@ def http_app(mcp: FastMCP[Any], token: str | None = None) -> Starlette:
     """
     plain, streaming = (
         mcp.http_app(
-            path="/mcp", stateless_http=True, json_response=json, host_origin_protection="auto"
+            path=MCP_PATH, stateless_http=True, json_response=json, host_origin_protection="auto"
         )
         for json in (True, False)
     )

@@ -120,14 +120,19 @@ class McpHttp:
         kept_alive = self._connection.sock is not None
         try:
             return self._exchange(name, body, until)
-        # An AttributeError, if closed meanwhile; a ValueError, if host or token cannot be sent.
-        except (OSError, HTTPException, AttributeError, ValueError) as error:
+        except (OSError, HTTPException, AttributeError) as error:  # the last, if closed meanwhile
             self._connection.close()
             if self._closed or isinstance(error, TimeoutError):
                 raise ServerUnreachableError(f"{self.url} has not answered in time.") from error
             if kept_alive:
                 return self._post(name, body, until)
             raise ServerUnreachableError(f"{self.url} cannot be reached: {error!r}.") from error
+        except ValueError:
+            self._connection.close()
+            # The error itself would tell the token.
+            raise ServerUnreachableError(
+                f"{self.url} cannot be asked: its name, or the token, has what cannot be sent."
+            ) from None
 
     def _exchange(self, name: str, body: bytes, until: float) -> tuple[int, bytes]:
         headers = HEADERS | {"Mcp-Name": name} | bearer(self._token())
@@ -166,19 +171,13 @@ class _Within(io.RawIOBase):
         self._received.close()
         super().close()
 
-
-class _Deadline:
-    """A socket, as far as an answer needs one."""
-
-    def __init__(self, connected: socket.socket, until: float) -> None:
-        self._received = _Within(connected, until)
-
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._received)
+        """What `HTTPResponse` asks of a socket."""
+        return io.BufferedReader(self)
 
 
 def _answer(until: float, connected: socket.socket, **how: Any) -> HTTPResponse:
-    return HTTPResponse(_Deadline(connected, until), **how)  # type: ignore[arg-type]
+    return HTTPResponse(_Within(connected, until), **how)  # type: ignore[arg-type]
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -107,7 +107,7 @@ def read(path: Path) -> Spooled:
     records, found.records = found.records, []
     for record in records:
         if record.get("invocation_id"):
-            found.records.append(_by_now(record))
+            found.records.append(_without_future_time(record))
         else:
             line = json.dumps(record).encode()
             found.unreadable.append((line, "not an invocation with an invocation_id"))
@@ -138,7 +138,7 @@ def objects(path: Path) -> Spooled:
     return found
 
 
-def _by_now(record: Record) -> Record:
+def _without_future_time(record: Record) -> Record:
     """The record; if the clock was set back since, without its time.
 
     Whoever stores it states one. Stated here, an invocation whose start and end are in two files

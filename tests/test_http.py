@@ -231,9 +231,13 @@ def long_call(server: ServerProcess, era: str) -> tuple[dict[str, str], dict[str
     return headers, {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
 
 
+@pytest.mark.parametrize("padding", [0, 200_000])
 @pytest.mark.parametrize("era", ERAS)
-def test_who_hangs_up_without_progress_ends_the_call_too(server: ServerProcess, era: str) -> None:
+def test_who_hangs_up_without_progress_ends_the_call_too(
+    server: ServerProcess, era: str, padding: int
+) -> None:
     headers, message = long_call(server, era)
+    message["params"]["_meta"]["example/padding"] = "x" * padding
     with pytest.raises(httpx2.ReadTimeout):
         url, sent = f"{server.url}/mcp", CLIENT_HEADERS | headers
         httpx2.post(url, json=message, headers=sent, timeout=httpx2.Timeout(10, read=0.1))

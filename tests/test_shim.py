@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -191,6 +192,23 @@ def test_an_older_server_is_asked_to_leave(own: Locations) -> None:
     host = Host(own)
     host.hello()
     assert host.call("health_check")["status"] == "ok"
+    assert server.process.wait(20) == 0
+    server.stop()
+    assert server_of(own).pid != before.pid
+    host.end()
+
+
+def test_an_older_server_is_not_asked_to_leave_while_others_may_start_it(own: Locations) -> None:
+    server = start_server(own.data_dir)
+    before = server_of(own)
+    server_file.write(own.server_file, ServerFile(before.url, before.pid, "0.0.9"))
+    with own.start_lock.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as an older shim has that is about to start one
+        host = Host(own)
+        host.send("initialize", HELLO, number=1)
+        time.sleep(1)
+        assert server.process.poll() is None
+    assert host.receive()["id"] == 1
     assert server.process.wait(20) == 0
     server.stop()
     assert server_of(own).pid != before.pid

@@ -81,8 +81,7 @@ class McpChannel:
         except IndexError:
             client = McpHttp(self.url, self._token)
         try:
-            # In a thread, since a name that is not found and a server that sends a byte now and
-            # then know of no timeout.
+            # In a thread, since a name that is not found knows of no timeout.
             answer = within(seconds, lambda: client.call_tool(tool, arguments, seconds))
         except TimeoutError as error:
             client.close()

@@ -158,10 +158,15 @@ def tracked_agent(
     """Track an agent's run: `with tracked_agent(…) as run: run.result = agent.fix(issue)`.
 
     `issue.message` is the request. Among `candidates` (agents, names, or pairs of one with a
-    score), best first, the agent has its rank, and the others are the alternatives. Without a
-    tracker of ours (None, or crackerjack's own that does nothing) nothing is tracked.
+    score), best first, the agent has its rank, and the others are the alternatives. Nothing is
+    tracked without a tracker, or with another's that is not enabled, as crackerjack's own.
+
+    Raises:
+        TypeError: it is another's and enabled, or none at all.
     """
     if not isinstance(tracker, SkillsTracker):
+        if tracker is not None and not _is_disabled(tracker):
+            raise TypeError(f"tracker must be what create_skills_tracker() gave, not {tracker!r}")
         return TrackedWork(_nothing(), agent_name, {"session_id": ""})
     names = [_named(one) for one in candidates or ()]
     message = told_by(issue, "message")
@@ -174,6 +179,11 @@ def tracked_agent(
         "source": SOURCE,
     }
     return TrackedWork(tracker.recorder, agent_name, fields)
+
+
+def _is_disabled(tracker: object) -> bool:
+    is_enabled = getattr(tracker, "is_enabled", None)
+    return callable(is_enabled) and is_enabled() is False
 
 
 def _named(candidate: object) -> str:

@@ -20,6 +20,7 @@ from session_buddy_skills.bridge.recorder import (
 from session_buddy_skills.bridge.runs import OUTCOMES, TEXT_OR_NONE, Outcome, Run, check_types
 
 logger = logging.getLogger(__name__)
+_UNTOLD = object()
 
 
 class Recommended(list[dict[str, Any]]):
@@ -205,9 +206,10 @@ class SkillsBridge:
 class TrackedWork:
     """One use of a skill, from entering to leaving, with or without `async`.
 
-    It ends as `outcome`, which is completed unless set or the `result` says otherwise; failed, with
-    the exception's type, when the body raises; abandoned when it is cancelled or interrupted. A
-    failure's `error_type` is the result's where none is set.
+    It ends as `outcome`, which is completed unless set or the `result` says otherwise, and unknown
+    where that breaks when it is asked; failed, with the exception's type, when the body raises;
+    abandoned when it is cancelled or interrupted. A failure's `error_type` is the result's where
+    none is set.
     """
 
     def __init__(self, recorder: Recorder, skill_name: str, fields: dict[str, Any]) -> None:
@@ -235,8 +237,9 @@ class TrackedWork:
             outcome, error_type = broken_off_by(kind)
         else:
             if outcome is None:
-                succeeded = told_by(self.result, "success") is not False
-                outcome = "completed" if succeeded and error_type is None else "failed"
+                success = told_by(self.result, "success", broken=_UNTOLD)
+                failed = success is False or error_type is not None
+                outcome = "failed" if failed else "unknown" if success is _UNTOLD else "completed"
             if outcome == "failed" and error_type is None:
                 told = told_by(self.result, "error_type")
                 error_type = told if isinstance(told, str) else None
@@ -259,22 +262,17 @@ class TrackedWork:
 
 
 def broken_off_by(kind: type[BaseException]) -> tuple[Outcome, str | None]:
-    """How work ended that raised: outcome and error type."""
-    if issubclass(kind, Exception) and not issubclass(kind, asyncio.CancelledError):
-        return "failed", name_of(kind)
-    return "abandoned", None
+    """How work ended that raised this, and its name: with the module's, unless Python's own."""
+    if not issubclass(kind, Exception) or issubclass(kind, asyncio.CancelledError):
+        return "abandoned", None
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return "failed", f"{module}{kind.__qualname__}"
 
 
-def told_by(thing: object, name: str) -> object:
-    """What a dict or an object of others says under this name; None where it says nothing."""
+def told_by(thing: object, name: str, *, broken: object = None) -> object:
+    """What a dict or an object of others says under this name, or None; `broken`, if it raises."""
     try:
         return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
     except Exception:  # what others compute must not end the work that is tracked
         logger.exception("%s of a %s cannot be told", name, type(thing).__name__)
-        return None
-
-
-def name_of(kind: type[BaseException]) -> str:
-    """An exception's name with its module's, unless that is Python's own."""
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return f"{module}{kind.__qualname__}"
+        return broken

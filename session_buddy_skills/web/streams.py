@@ -1,10 +1,11 @@
-"""One JSON for most calls over HTTP, a stream of events for those that are to be told of progress.
+"""MCP over HTTP: one JSON for most calls, a stream of events for those that ask for progress.
 
 Some clients post a message and read JSON, whatever they said they accept, so JSON is the rule.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.middleware import Middleware
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+MCP_PATH = "/mcp"
 PROTOCOL = b"mcp-protocol-version"
 FIRST_THAT_STREAMS = b"2026-07-28"
 """Since then the SDK answers with JSON unless there is progress, and ends a call with its
@@ -49,7 +51,7 @@ class _AsAsked:
         self._plain, self._streaming = plain, streaming
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("method") != "POST":
+        if scope.get("method") != "POST" or scope["path"] != MCP_PATH:
             await self._plain(scope, receive, send)
             return
         protocol = next((value for name, value in scope["headers"] if name == PROTOCOL), b"")
@@ -59,25 +61,39 @@ class _AsAsked:
         first = await _beginning(receive)
         if any(ASKED in one.get("body", b"") for one in first):
             await self._streaming(scope, _after(first, receive), send)
-        elif first[-1].get("more_body"):
-            await self._plain(scope, _after(first, receive), send)
         else:
-            await self._while_connected(scope, first, receive, send)
+            await _while_connected(self._plain, scope, _after(first, receive), send)
 
-    async def _while_connected(
-        self, scope: Scope, first: list[Message], receive: Receive, send: Send
-    ) -> None:
-        """End the call with its connection, as the SDK does where it may stream."""
 
-        async def end_with_connection() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
+async def _while_connected(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Have it answered, unless the client hangs up before; the SDK does so where it may stream."""
+    read, answers = asyncio.Event(), False
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(end_with_connection)
-            await self._plain(scope, _after(first, receive), send)
-            tasks.cancel_scope.cancel()
+    async def reading() -> Message:
+        message = await receive()
+        if not message.get("more_body"):
+            read.set()
+        return message
+
+    async def sending(message: Message) -> None:
+        nonlocal answers
+        answers = True
+        await send(message)
+
+    async def end_with_connection() -> None:
+        await read.wait()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not answers:
+            call.cancel()
+
+    # Not a task group, which would put the errors of the app into a group.
+    watching = asyncio.create_task(end_with_connection())
+    try:
+        with anyio.CancelScope() as call:
+            await app(scope, reading, sending)
+    finally:
+        watching.cancel()
 
 
 async def _beginning(receive: Receive) -> list[Message]:

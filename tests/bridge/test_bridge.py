@@ -142,6 +142,8 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
             await bridge.track("k", selection_rank="1")
         with pytest.raises(TypeError, match="alternatives_considered must be a list of texts"):
             await bridge.track("k", alternatives_considered="tox")
+        with pytest.raises(TypeError, match="selection_rank must be a whole number of at most 64"):
+            await bridge.track("k", selection_rank=10**5_000)
         for field in ("user_query", "workflow_phase", "project", "session_id"):
             with pytest.raises(TypeError, match=f"{field} must be text, not 7"):
                 await bridge.track("k", **{field: 7})  # type: ignore[arg-type]
@@ -603,11 +605,25 @@ class FixResult:
     success: bool
 
 
-@pytest.mark.parametrize("tracker", [None, object()])
+class NoOpTracker:
+    def is_enabled(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("tracker", [None, NoOpTracker()])
 def test_without_a_tracker_an_agent_runs_all_the_same(tracker: Any) -> None:
     with tracked_agent(tracker, "agent", candidates=None) as run:
         run.result = {"success": True}
     assert run.run.ended
+    with pytest.raises(TypeError, match="skill_name must be text, not 7"):
+        tracked_agent(tracker, 7).__enter__()  # type: ignore[arg-type]
+
+
+async def test_what_is_no_tracker_is_said_at_once(data_dir: Path) -> None:
+    async with SkillsBridge("s", url=NOBODY) as bridge:
+        for wrong in (bridge, "s", 7):
+            with pytest.raises(TypeError, match="what create_skills_tracker\\(\\) gave, not "):
+                tracked_agent(wrong, "agent")  # type: ignore[arg-type]
 
 
 def test_a_password_in_an_address_is_not_told() -> None:
@@ -627,22 +643,22 @@ class Broken:
 
 
 def test_what_a_result_says_of_its_failure_is_kept(
-    server: ServerProcess, new_tracker: NewTracker
+    shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
 ) -> None:
-    tracker = new_tracker(server.url)
+    tracker = new_tracker(shared_server.url)
     for result in (LintResult(), {"success": False, "error_type": "LintError"}, Broken()):
-        with tracked_agent(tracker, "agent", issue=Broken()) as run:
+        with tracked_agent(tracker, "told", issue=Broken()) as run:
             run.result = result
     wait_until(lambda: settled(tracker.recorder))
-    found = metrics(server)["agent"]
+    found = metrics(shared_server)["told"]
     assert found["common_errors"] == {"LintError": 2}
-    assert found["completed_invocations"] == 1  # nothing can be told of a result that is broken
+    assert found["unknown_invocations"] == 1
 
 
 def test_a_cancelled_phase_is_abandoned_and_others_go_on(
-    server: ServerProcess, new_tracker: NewTracker
+    shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
 ) -> None:
-    tracker = new_tracker(server.url)
+    tracker = new_tracker(shared_server.url)
     observer = WorkflowObserver(tracker)
     observer.phase_started("tests")
     for error in (asyncio.CancelledError, KeyboardInterrupt):
@@ -652,15 +668,15 @@ def test_a_cancelled_phase_is_abandoned_and_others_go_on(
     observer.phase_ended("tests")
     assert tracker.workflow_phase is None
     wait_until(lambda: settled(tracker.recorder))
-    assert metrics(server)["cleaning"]["abandoned_invocations"] == 2
+    assert metrics(shared_server)["cleaning"]["abandoned_invocations"] == 2
 
 
 def test_a_list_that_its_owner_changes_is_kept_as_it_was(
-    server: ServerProcess, new_tracker: NewTracker
+    shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
 ) -> None:
-    tracker = new_tracker(server.url)
+    tracker = new_tracker(shared_server.url)
     names, actions = ["a", "b"], ["commit"]
-    completer = tracker.track_invocation("k", alternatives_considered=names)
+    completer = tracker.track_invocation("listed", alternatives_considered=names)
     assert completer is not None
     names.append("c")
     wait_until(lambda: tracker.status().delivered == 1)
@@ -668,21 +684,21 @@ def test_a_list_that_its_owner_changes_is_kept_as_it_was(
     for changed in (names, actions):
         changed.append(None)  # type: ignore[arg-type]
     wait_until(lambda: tracker.status().delivered == 2)
-    found = metrics(server)["k"]
+    found = metrics(shared_server)["listed"]
     assert found["completed_invocations"] == 1
     assert found["follow_up_actions"] == {"commit": 1}
 
 
 async def test_a_bridge_is_closed_though_its_caller_is_cancelled(
-    server: ServerProcess, data_dir: Path
+    shared_server: ServerProcess, shared_dir: Path
 ) -> None:
     with anyio.CancelScope() as scope:
-        async with SkillsBridge("cancelled", url=server.url) as bridge:
+        async with SkillsBridge("cancelled", url=shared_server.url) as bridge:
             await bridge.track("open")
             scope.cancel()
             await anyio.sleep(5)
     assert settled(bridge.recorder)
-    assert (await asyncio.to_thread(metrics, server))["open"]["unknown_invocations"] == 1
+    assert (await asyncio.to_thread(metrics, shared_server))["open"]["unknown_invocations"] == 1
 
 
 async def test_agents_and_phases_of_crackerjack(

@@ -135,13 +135,19 @@ def test_an_answer_without_end_is_given_up(fault: str) -> None:
         client.close()
 
 
-@pytest.mark.parametrize(("url", "token"), [("http://a..invalid:1", None), (NOBODY, "a\nb")])
-def test_what_cannot_be_sent_is_told(url: str, token: str | None) -> None:
-    with misbehaving(hanging) as reachable:
-        client = McpHttp(url if token is None else reachable, lambda: token)
-        with pytest.raises(ServerUnreachableError, match="cannot be reached"):
+@pytest.mark.parametrize("token", ["sec\nret", "secr\u20act"])
+def test_a_token_that_cannot_be_sent_is_told_of_and_not_shown(token: str) -> None:
+    with misbehaving(hanging) as url:
+        client = McpHttp(url, lambda: token)
+        with pytest.raises(ServerUnreachableError, match="the token, has what cannot") as told:
             client.call_tool("health_check", {}, 0.5)
+        assert "sec" not in str(told.value)
         client.close()
+
+
+def test_a_name_that_cannot_be_is_told_of() -> None:
+    with pytest.raises(ServerUnreachableError, match=r"a\.\.invalid:1 cannot be asked: its name"):
+        McpHttp("http://a..invalid:1").call_tool("health_check", {}, 0.5)
 
 
 def test_a_hanging_server_costs_one_deadline_and_then_none(new_tracker: NewTracker) -> None:
