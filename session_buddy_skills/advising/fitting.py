@@ -30,7 +30,7 @@ def gated(
     """The scores, -inf for what is not to be recommended; and why, if that is everything."""
     nothing = np.full_like(scores, -np.inf)
     if context.alone:
-        told = bool(context.phase or context.next_steps)
+        told = bool(request.workflow_phase or request.session_id)
         return np.where(scores > 0, scores, -np.inf), "no_history" if told else "empty_query"
     if fit.similarity is None:
         # Without a cosine none is known to be high enough.

@@ -66,7 +66,7 @@ class Recommender:
     ) -> None:
         self.upkeep = Upkeep(settings, store, invocations)
         self._hash_user = hash_user
-        self._steps = Steps(store)
+        self.steps = Steps(store)
         self.clustering = Clustering(self.upkeep, store.database)
 
     async def recommend(self, request: RecommendRequest) -> Recommendations:
@@ -153,7 +153,7 @@ class Recommender:
         """What usually comes next and works, after what the session did last."""
         await self.upkeep.until_loaded()
         knowledge, model = self.upkeep.knowledge, self.upkeep.model
-        last, steps = await self._steps.of(request.session_id, wait=True)
+        last, steps = await self.steps.of(request.session_id, wait=True)
         bounds = lower_bounds(numbered(steps, knowledge), len(knowledge.uses.names))
         context = Context(after=last, next_steps=steps, alone=True)
         found = np.where(bounds > 0, bounds, -np.inf)
@@ -177,7 +177,7 @@ class Recommender:
 
     async def close(self) -> None:
         """Stop all that goes on in the background, and keep what was recommended."""
-        await self._steps.close()
+        await self.steps.close()
         await self.upkeep.close()
 
     async def _fit(
@@ -199,7 +199,8 @@ class Recommender:
             return await in_thread(rank)
 
     async def _context(self, request: RecommendRequest, *, asked: bool) -> Context:
-        last, steps = await known_steps(self._steps, request.session_id)
+        session_alone = not asked and not request.workflow_phase
+        last, steps = await known_steps(self.steps, request.session_id, needed=session_alone)
         weight = DEFAULT_PHASE_WEIGHT if request.phase_weight is None else request.phase_weight
         if not asked or not request.workflow_phase:
             weight = float(bool(request.workflow_phase))

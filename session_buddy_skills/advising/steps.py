@@ -95,10 +95,20 @@ class Steps:
         return steps
 
 
-async def known_steps(steps: Steps, session_id: str | None) -> tuple[str | None, NextSteps]:
-    """The last skill and what comes next, for a request that can do without."""
+async def known_steps(
+    steps: Steps, session_id: str | None, *, needed: bool
+) -> tuple[str | None, NextSteps]:
+    """The session's last skill and what comes next; a request that does not need it never waits.
+
+    Raises:
+        StorageError: it is needed and cannot be read.
+    """
+    if not session_id:
+        return None, {}
     try:
-        return await steps.of(session_id, wait=False) if session_id else (None, {})
+        return await steps.of(session_id, wait=needed)
     except StorageError as error:
+        if needed:
+            raise
         logger.error("recommending without the session's last step: %s", error)
         return None, {}

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from session_buddy_skills.advising import steps
 from session_buddy_skills.catalog import RegisterRequest
-from session_buddy_skills.errors import InputError
+from session_buddy_skills.errors import InputError, StorageError
 from session_buddy_skills.recommendations import (
     NextRequest,
     RecommendRequest,
@@ -217,6 +218,26 @@ async def test_a_phase_or_a_session_alone_is_enough(service: Service) -> None:
     assert (names(by_phase), by_phase.confidence) == (["lint"], 1)
     assert names(await ask(service, "", session_id="now")) == ["lint"]
     assert (await ask(service, "", workflow_phase="cleanup")).reason == "no_history"
+    assert (await ask(service, "", session_id="unheard of")).reason == "no_history"
+
+
+async def test_a_session_alone_is_waited_for(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "WAIT_SECONDS", 0)
+    await describe(service, lint="Checks the code", format="Checks the code layout")
+    await used(service, "format", "check", session_id="old", invoked_at="2026-01-01T10:00:00Z")
+    await used(service, "lint", "check", session_id="old", invoked_at="2026-01-01T10:01:00Z")
+    await used(service, "format", "check", session_id="now")
+    assert names(await ask(service, "", session_id="now")) == ["lint"]
+
+
+async def test_steps_that_cannot_be_read_fail_only_what_needs_them(settings: Settings) -> None:
+    async with open_service(settings) as service:
+        known = service.recommender.steps
+    assert await steps.known_steps(known, "now", needed=False) == (None, {})
+    with pytest.raises(StorageError):
+        await steps.known_steps(known, "now", needed=True)
 
 
 async def test_without_skills_or_words_there_is_a_reason(service: Service) -> None:
