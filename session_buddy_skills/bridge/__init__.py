@@ -15,7 +15,8 @@ from session_buddy_skills.bridge.crackerjack import (
 )
 from session_buddy_skills.bridge.recorder import Status
 from session_buddy_skills.bridge.runs import Run
-from session_buddy_skills.bridge.skills_bridge import Recommended, SkillsBridge, TrackedWork
+from session_buddy_skills.bridge.skills_bridge import Recommended, SkillsBridge
+from session_buddy_skills.bridge.tracked_work import TrackedWork
 
 __all__ = [
     "Recommended",

@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
+from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, given
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
-from session_buddy_skills.bridge.runs import TEXT_OR_NONE, Outcome, Run, check_types
-from session_buddy_skills.bridge.skills_bridge import (
-    Recommended,
-    TrackedWork,
-    broken_off_by,
-    told_by,
-)
+from session_buddy_skills.bridge.runs import Outcome, Run
+from session_buddy_skills.bridge.skills_bridge import Recommended
+from session_buddy_skills.bridge.tracked_work import TrackedWork, broken_off_by, told_by
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
@@ -25,7 +23,7 @@ class SkillsTracker:
     """Satisfies crackerjack's `SkillsTrackerProtocol`: synchronous, from any thread or loop."""
 
     def __init__(self, session_id: str, recorder: Recorder, deadline: float = DEADLINE) -> None:
-        check_types({"session_id": session_id})
+        given({"session_id": session_id}, QUESTION)
         self.session_id = session_id
         self.workflow_phase: str | None = None
         """The phase under way, as a `WorkflowObserver` tells it; for runs that state none."""
@@ -58,13 +56,15 @@ class SkillsTracker:
         ):
             return None
         run = self.recorder.start(
-            skill_name,
-            session_id=self.session_id,
-            user_query=user_query,
-            alternatives_considered=alternatives_considered,
-            selection_rank=selection_rank,
-            workflow_phase=workflow_phase or self.workflow_phase,
-            source=SOURCE,
+            {
+                "skill_name": skill_name,
+                "session_id": self.session_id,
+                "user_query": user_query,
+                "alternatives_considered": alternatives_considered,
+                "selection_rank": selection_rank,
+                "workflow_phase": workflow_phase or self.workflow_phase,
+                "source": SOURCE,
+            }
         )
         if self._off:
             return None
@@ -99,8 +99,8 @@ class SkillsTracker:
             "session_id": session_id or self.session_id,
             "workflow_phase": workflow_phase,
         }
-        check_types(asked)
-        return Recommended(*self.recorder.ask("recommend_skills", asked, self.deadline))
+        answer = self.recorder.ask("recommend_skills", given(asked, QUESTION), self.deadline)
+        return Recommended(*answer)
 
     def is_enabled(self) -> bool:
         """Whether what is recorded goes anywhere."""
@@ -167,18 +167,24 @@ def tracked_agent(
     if not isinstance(tracker, SkillsTracker):
         if tracker is not None and not _is_disabled(tracker):
             raise TypeError(f"tracker must be what create_skills_tracker() gave, not {tracker!r}")
-        return TrackedWork(_nothing(), agent_name, {"session_id": ""})
-    names = [_named(one) for one in candidates or ()]
-    message = told_by(issue, "message")
-    fields = {
+        return TrackedWork(_nothing(), {"skill_name": agent_name, "session_id": ""})
+    fields: dict[str, Any] = {
+        "skill_name": agent_name,
         "session_id": tracker.session_id,
-        "user_query": None if message is None else str(message),
-        "alternatives_considered": [name for name in names if name != agent_name],
-        "selection_rank": names.index(agent_name) + 1 if agent_name in names else None,
         "workflow_phase": workflow_phase or tracker.workflow_phase,
         "source": SOURCE,
     }
-    return TrackedWork(tracker.recorder, agent_name, fields)
+    if issue is not None and (message := told_by(issue, "message")) is not None:
+        fields["user_query"] = str(message)
+    if candidates:
+        fields["alternatives_considered"] = others = []
+        for rank, candidate in enumerate(candidates, 1):
+            name = _named(candidate)
+            if name != agent_name:
+                others.append(name)
+            else:
+                fields.setdefault("selection_rank", rank)
+    return TrackedWork(tracker.recorder, fields)
 
 
 def _is_disabled(tracker: object) -> bool:
@@ -187,6 +193,8 @@ def _is_disabled(tracker: object) -> bool:
 
 
 def _named(candidate: object) -> str:
+    if isinstance(candidate, str):
+        return candidate
     if isinstance(candidate, tuple) and candidate:
         return _named(candidate[0])
     return str(getattr(candidate, "name", candidate))
@@ -218,11 +226,13 @@ class WorkflowObserver:
         """A phase starts; runs that state no phase belong to it until it ends."""
         self._tracker.workflow_phase = phase
         self._running[phase] = self._tracker.recorder.start(
-            phase,
-            session_id=self._tracker.session_id,
-            workflow_phase=phase,
-            workflow_path=self._workflow_path,
-            source=SOURCE,
+            {
+                "skill_name": phase,
+                "session_id": self._tracker.session_id,
+                "workflow_phase": phase,
+                "workflow_path": self._workflow_path,
+                "source": SOURCE,
+            }
         )
 
     def phase_ended(

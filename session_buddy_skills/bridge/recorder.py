@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import State
 from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.ending import forget, watch
+from session_buddy_skills.bridge.fields import START, given
 from session_buddy_skills.bridge.link import Link
 from session_buddy_skills.bridge.outbox import Outbox
-from session_buddy_skills.bridge.runs import Run, check_types, unchanging
+from session_buddy_skills.bridge.runs import Run
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.locations import locations
 
@@ -78,47 +77,19 @@ class Recorder:
         self._watched = False
         self._watch()
 
-    def start(
-        self,
-        skill_name: str,
-        *,
-        session_id: str,
-        user_query: str | None = None,
-        alternatives_considered: Sequence[str] | None = None,
-        selection_rank: int | None = None,
-        recommendation_id: UUID | str | None = None,
-        workflow_path: str | None = None,
-        workflow_phase: str | None = None,
-        workflow_step_id: str | None = None,
-        project: str | None = None,
-        user: str | None = None,
-        source: str | None = None,
-    ) -> Run:
-        """A use of a skill starts now.
+    def start(self, fields: dict[str, Any]) -> Run:
+        """A use of a skill starts now; `fields` are those of `track_invocation`.
 
         Raises:
-            TypeError: an argument is of a wrong type.
+            TypeError: there is no such field, or it is of a wrong type.
         """
-        fields = {
-            "skill_name": skill_name,
-            "session_id": session_id,
-            "user_query": user_query,
-            "alternatives_considered": unchanging(alternatives_considered),
-            "selection_rank": selection_rank,
-            "recommendation_id": None if recommendation_id is None else str(recommendation_id),
-            "workflow_path": workflow_path,
-            "workflow_phase": workflow_phase,
-            "workflow_step_id": workflow_step_id,
-            "project": project,
-            "user": user,
-            "source": source,
-        }
-        check_types(fields)
+        told = given(fields, START)
         if self.off:
             return self.no_run
         self.started += 1
-        run = Run(self, fields)
-        self._watch()
+        run = Run(self, told)
+        if not self._watched:
+            self._watch()
         self._open_runs[run] = None
         if len(self._open_runs) > OPEN_MOST:
             self._open_runs.pop(next(iter(self._open_runs)), None)
@@ -127,16 +98,13 @@ class Recorder:
 
     def _watch(self) -> None:
         """Have the end of the program end this, from the first moment on, and after a `close`."""
-        if not self._watched and not self.off:
+        if not self.off:
             watch(self)
             self._watched = True
 
-    def over(self, run: Run) -> None:
-        """It was said how the run ended."""
+    def ended(self, run: Run) -> None:
+        """It was said how the run ended: deliver what is known of it."""
         self._open_runs.pop(run, None)
-
-    def put(self, run: Run) -> None:
-        """Deliver what is known of a run."""
         self._outbox.put(run)
 
     def ask(self, tool: str, arguments: dict[str, Any], seconds: float) -> tuple[Any, str | None]:

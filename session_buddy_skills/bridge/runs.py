@@ -14,6 +14,7 @@ from uuid import UUID
 
 import uuid_utils
 
+from session_buddy_skills.bridge.fields import END, given
 from session_buddy_skills.limits import QUERY_CHARS
 from session_buddy_skills.spool import Record
 
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
 
 Outcome = Literal["completed", "failed", "abandoned", "unknown"]
 OUTCOMES = frozenset(get_args(Outcome))
-TEXT_OR_NONE = (str, type(None))
-_LISTS = frozenset({"alternatives_considered", "follow_up_actions"})
-_NUMBERS = frozenset({"selection_rank", "rating", "limit"})
-_REQUIRED = frozenset({"skill_name", "session_id", "limit"})
-_LARGEST = 2**63
-"""Of larger numbers nobody could write, or store, a record."""
 
 
 class Run:
@@ -71,12 +66,14 @@ class Run:
             TypeError: an argument is of a wrong type, no outcome, or nothing says how it ended.
         """
         lasted = time.perf_counter() - self._since
-        fields = {
-            "error_type": error_type,
-            "follow_up_actions": unchanging(follow_up_actions),
-            "rating": rating,
-        }
-        check_types(fields)
+        end = given(
+            {
+                "error_type": error_type,
+                "follow_up_actions": follow_up_actions,
+                "rating": rating,
+            },
+            END,
+        )
         if outcome is None:
             if not isinstance(completed, bool):
                 raise TypeError(
@@ -89,8 +86,10 @@ class Run:
                 f"outcome must be one of {', '.join(get_args(Outcome))}, not {outcome!r}"
             )
         if outcome != "failed":
-            fields["error_type"] = None
-        self._put(fields | {"outcome": outcome, "duration_seconds": lasted})
+            end.pop("error_type", None)
+        end["outcome"] = outcome
+        end["duration_seconds"] = lasted
+        self._put(end)
 
     def lapse(self) -> None:
         """Its session is over, and nobody said how it ended."""
@@ -103,12 +102,11 @@ class Run:
             # stays, or its end would contradict its start.
             started_at = min(self._started_at, time.time())
             self._stated_at = datetime.fromtimestamp(started_at, UTC).isoformat()
-        told = self._fields | (self._end or {})
-        record = {name: value for name, value in told.items() if value not in (None, (), [])}
+        record = self._fields | (self._end or {})
         for name, value in record.items():
             if isinstance(value, str):
                 record[name] = _writable(value)
-            elif name in _LISTS:
+            elif isinstance(value, tuple):
                 record[name] = [_writable(one) for one in value]
         if "user_query" in record:
             record["user_query"] = record["user_query"][:QUERY_CHARS]
@@ -117,38 +115,9 @@ class Run:
     def _put(self, end: dict[str, Any]) -> None:
         if self._end is None:
             self._end = end
-            self._recorder.over(self)
-            self._recorder.put(self)
+            self._recorder.ended(self)
 
 
 def _writable(text: str) -> str:
     """The text without what UTF-8 cannot say, such as bytes of a file's name."""
     return text if text.isascii() else text.encode(errors="replace").decode()
-
-
-def unchanging(texts: Sequence[str] | None) -> Sequence[str] | None:
-    """A copy of a list, which its owner may change before the thread makes a record of it."""
-    return tuple(texts) if isinstance(texts, list) else texts
-
-
-def check_types(fields: dict[str, Any]) -> None:
-    """Make sure that what a caller gave is of the kinds that it must be.
-
-    Raises:
-        TypeError: the first that is not, and what it must be.
-    """
-    for name, value in fields.items():
-        if value is None:
-            if name in _REQUIRED:
-                raise TypeError(f"{name} must not be None")
-        elif name in _LISTS:
-            texts = isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
-            if not texts:
-                raise TypeError(f"{name} must be a list of texts, not {value!r}")
-        elif name in _NUMBERS:
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise TypeError(f"{name} must be a whole number, not {value!r}")
-            if abs(value) >= _LARGEST:
-                raise TypeError(f"{name} must be a whole number of at most 64 bits")
-        elif not isinstance(value, str):
-            raise TypeError(f"{name} must be text, not {value!r}")

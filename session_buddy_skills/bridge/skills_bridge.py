@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,16 +9,15 @@ from typing import Any, Self
 from anyio import CancelScope, move_on_after, to_thread
 
 from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
+from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, given
 from session_buddy_skills.bridge.link import UNREACHABLE
 from session_buddy_skills.bridge.recorder import (
     DEADLINE,
     Recorder,
     Status,
 )
-from session_buddy_skills.bridge.runs import OUTCOMES, TEXT_OR_NONE, Outcome, Run, check_types
-
-logger = logging.getLogger(__name__)
-_UNTOLD = object()
+from session_buddy_skills.bridge.runs import OUTCOMES, Outcome, Run
+from session_buddy_skills.bridge.tracked_work import TrackedWork
 
 
 class Recommended(list[dict[str, Any]]):
@@ -60,7 +57,7 @@ class SkillsBridge:
             InputError: there is no such backend, or the url is not one.
             TypeError: the session's id is no text.
         """
-        check_types({"session_id": session_id})
+        given({"session_id": session_id}, QUESTION)
         self.session_id = session_id
         self.deadline = deadline
         self.recorder = Recorder(backend, url=url, database=database, data_dir=data_dir)
@@ -100,13 +97,14 @@ class SkillsBridge:
             and workflow_phase.__class__ in TEXT_OR_NONE
         ):
             return self.recorder.no_run
-        session_id = fields.pop("session_id", self.session_id)
         return self.recorder.start(
-            skill_name,
-            session_id=session_id,
-            user_query=user_query,
-            workflow_phase=workflow_phase,
-            **fields,
+            {
+                "skill_name": skill_name,
+                "session_id": self.session_id,
+                "user_query": user_query,
+                "workflow_phase": workflow_phase,
+                **fields,
+            }
         )
 
     async def complete(
@@ -139,7 +137,9 @@ class SkillsBridge:
 
     def run(self, skill_name: str, **fields: Any) -> TrackedWork:
         """Track a piece of work: `async with bridge.run("pytest-run") as run:`."""
-        return TrackedWork(self.recorder, skill_name, {"session_id": self.session_id, **fields})
+        return TrackedWork(
+            self.recorder, {"skill_name": skill_name, "session_id": self.session_id, **fields}
+        )
 
     async def recommend(
         self,
@@ -164,14 +164,12 @@ class SkillsBridge:
             "project": project,
             "user_id": user_id,
         }
-        check_types(asked)
-        return Recommended(*await self._ask("recommend_skills", asked))
+        return Recommended(*await self._ask("recommend_skills", given(asked, QUESTION)))
 
     async def workflow_recommendations(self, session_id: str | None = None) -> Recommended:
         """What usually comes next and works, given what the session did."""
         asked = {"session_id": session_id or self.session_id}
-        check_types(asked)
-        return Recommended(*await self._ask("get_workflow_recommendations", asked))
+        return Recommended(*await self._ask("get_workflow_recommendations", given(asked, QUESTION)))
 
     async def health(self) -> dict[str, Any]:
         """What `health_check` answers; with `status` "unreachable" and a reason if nothing does."""
@@ -201,78 +199,3 @@ class SkillsBridge:
                 self.recorder.ask, tool, arguments, within, abandon_on_cancel=True
             )
         return None, UNREACHABLE
-
-
-class TrackedWork:
-    """One use of a skill, from entering to leaving, with or without `async`.
-
-    It ends as `outcome`, which is completed unless set or the `result` says otherwise, and unknown
-    where that breaks when it is asked; failed, with the exception's type, when the body raises;
-    abandoned when it is cancelled or interrupted. A failure's `error_type` is the result's where
-    none is set.
-    """
-
-    def __init__(self, recorder: Recorder, skill_name: str, fields: dict[str, Any]) -> None:
-        self.result: object = None
-        """What the work came to; with `success` False in it, the work has failed."""
-        self.outcome: Any = None
-        self.error_type: str | None = None
-        self.follow_up_actions: list[str] = []
-        self._recorder = recorder
-        self._skill_name = skill_name
-        self._fields = fields
-
-    def __enter__(self) -> Self:
-        self.run = self._recorder.start(self._skill_name, **self._fields)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
-        outcome, error_type = self.outcome, self.error_type
-        if kind is not None:
-            outcome, error_type = broken_off_by(kind)
-        else:
-            if outcome is None:
-                success = told_by(self.result, "success", broken=_UNTOLD)
-                failed = success is False or error_type is not None
-                outcome = "failed" if failed else "unknown" if success is _UNTOLD else "completed"
-            if outcome == "failed" and error_type is None:
-                told = told_by(self.result, "error_type")
-                error_type = told if isinstance(told, str) else None
-        self.run.end(
-            outcome,
-            error_type=error_type,
-            follow_up_actions=[str(a) for a in self.follow_up_actions],
-        )
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
-
-def broken_off_by(kind: type[BaseException]) -> tuple[Outcome, str | None]:
-    """How work ended that raised this, and its name: with the module's, unless Python's own."""
-    if not issubclass(kind, Exception) or issubclass(kind, asyncio.CancelledError):
-        return "abandoned", None
-    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return "failed", f"{module}{kind.__qualname__}"
-
-
-def told_by(thing: object, name: str, *, broken: object = None) -> object:
-    """What a dict or an object of others says under this name, or None; `broken`, if it raises."""
-    try:
-        return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
-    except Exception:  # what others compute must not end the work that is tracked
-        logger.exception("%s of a %s cannot be told", name, type(thing).__name__)
-        return broken

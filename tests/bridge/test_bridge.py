@@ -278,7 +278,7 @@ def test_a_burst_beyond_the_queue_is_spooled_not_dropped(
 
     def work() -> None:
         for _ in range(4_000):
-            tracker.recorder.start("burst", session_id="s").end("completed")
+            tracker.recorder.start({"skill_name": "burst", "session_id": "s"}).end("completed")
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for one in threads:
@@ -520,7 +520,9 @@ def test_a_wrong_end_is_said_at_once_and_holds_up_nothing(
     assert completer is not None
     with pytest.raises(TypeError, match="completed as True or False, not 'no'"):
         completer(completed="no")
-    run = tracker.recorder.start("j", session_id="s", user_query="bad \udc80 name")
+    run = tracker.recorder.start(
+        {"skill_name": "j", "session_id": "s", "user_query": "bad \udc80 name"}
+    )
     for wrong in ("complete", Ended.COMPLETED):
         with pytest.raises(TypeError, match="outcome must be one of completed, failed, "):
             run.end(wrong)  # type: ignore[arg-type]
@@ -614,6 +616,8 @@ class NoOpTracker:
 def test_without_a_tracker_an_agent_runs_all_the_same(tracker: Any) -> None:
     with tracked_agent(tracker, "agent", candidates=None) as run:
         run.result = {"success": True}
+        with pytest.raises(AttributeError):
+            run.succeeded = True  # type: ignore[attr-defined]
     assert run.run.ended
     with pytest.raises(TypeError, match="skill_name must be text, not 7"):
         tracked_agent(tracker, 7).__enter__()  # type: ignore[arg-type]

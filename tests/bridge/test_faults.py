@@ -336,7 +336,9 @@ def test_what_is_too_large_at_once_goes_in_parts(
     """Forty requests of 20,000 characters, of six bytes each in JSON, and one use more."""
     tracker = new_tracker(server.url)
     for _ in range(40):
-        tracker.recorder.start("long", session_id="s", user_query="漢" * 20_000).end("completed")
+        tracker.recorder.start(
+            {"skill_name": "long", "session_id": "s", "user_query": "漢" * 20_000}
+        ).end("completed")
     use(tracker, 1, "short")
     wait_until(lambda: settled(tracker.recorder))
     found = metrics(server)

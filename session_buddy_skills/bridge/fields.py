@@ -1,0 +1,79 @@
+"""What callers of the bridge say: a programming error is told at once, whatever the backend."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+TEXT_OR_NONE = (str, type(None))
+_LARGEST = 2**63
+"""Of larger numbers nobody could write, or store, a record."""
+
+Kinds = dict[str, type]
+"""What a call takes, by name: text, a list of texts, a whole number, or an id."""
+START: Kinds = {
+    "skill_name": str,
+    "session_id": str,
+    "user_query": str,
+    "alternatives_considered": list,
+    "selection_rank": int,
+    "recommendation_id": UUID,
+    "workflow_path": str,
+    "workflow_phase": str,
+    "workflow_step_id": str,
+    "project": str,
+    "user": str,
+    "source": str,
+}
+END: Kinds = {"error_type": str, "follow_up_actions": list, "rating": int}
+QUESTION: Kinds = {
+    "user_query": str,
+    "limit": int,
+    "session_id": str,
+    "workflow_phase": str,
+    "project": str,
+    "user_id": str,
+}
+_LISTS = (list, tuple)
+_REQUIRED = frozenset({"skill_name", "session_id", "limit"})
+
+
+def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
+    """What a caller gave: without None and empty lists, and with copies of lists.
+
+    Raises:
+        TypeError: a field is not one of these, or of another kind.
+    """
+    kept: dict[str, Any] = {}
+    for name, value in fields.items():
+        kind = kinds.get(name)
+        if kind is None:
+            raise TypeError(f"got an unexpected keyword argument {name!r}")
+        if value is None and name not in _REQUIRED:
+            continue
+        if kind is str:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be text, not {value!r}")
+            kept[name] = value
+        elif kind is int:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{name} must be a whole number, not {value!r}")
+            if abs(value) >= _LARGEST:
+                raise TypeError(f"{name} must be a whole number of at most 64 bits")
+            kept[name] = value
+        elif kind is UUID:
+            kept[name] = str(value)
+        elif texts := _texts(name, value):
+            kept[name] = texts
+    return kept
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    """A copy of a list, which its owner may change before the thread makes a record of it."""
+    if not isinstance(value, _LISTS):
+        raise TypeError(f"{name} must be a list of texts, not {value!r}")
+    for one in value:
+        # Not `all(…)`: what a generator needs is in no cache either, and takes 10 microseconds.
+        if not isinstance(one, str):
+            raise TypeError(f"{name} must be a list of texts, not {value!r}")
+    return tuple(value)
