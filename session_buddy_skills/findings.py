@@ -134,7 +134,7 @@ def _best(best: Effectiveness, second: Effectiveness | None = None) -> BestSkill
     if best.duration is not None:
         evidence += f", typically in {seconds_text(best.duration.p50_seconds)}"
     if second is not None:
-        evidence += f"; next is {second.skill_name} with {rate_text(second.completion_rate)}"
+        evidence += f"; second is {second.skill_name} with {rate_text(second.completion_rate)}"
     return BestSkill(
         workflow_phase=best.workflow_phase,
         skill_name=best.skill_name,

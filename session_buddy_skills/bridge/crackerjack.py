@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
-from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, given
+from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
 from session_buddy_skills.bridge.runs import Outcome, Run
 from session_buddy_skills.bridge.skills_bridge import Recommended
@@ -23,7 +23,7 @@ class SkillsTracker:
     """Satisfies crackerjack's `SkillsTrackerProtocol`: synchronous, from any thread or loop."""
 
     def __init__(self, session_id: str, recorder: Recorder, deadline: float = DEADLINE) -> None:
-        given({"session_id": session_id}, QUESTION)
+        check_setup(session_id=session_id, deadline=deadline)
         self.session_id = session_id
         self.workflow_phase: str | None = None
         """The phase under way, as a `WorkflowObserver` tells it; for runs that state none."""
@@ -135,9 +135,10 @@ def create_skills_tracker(
     Without a url the server of that database is looked for, and no other delivered to.
 
     Raises:
-        InputError: there is no such backend, or the url is not one.
-        TypeError: the session's id is no text.
+        InputError: there is no such backend, the url is not one, or the session has no name.
+        TypeError: an argument is of a wrong type.
     """
+    check_setup(enabled=enabled, db_path=db_path, mcp_server_url=mcp_server_url)
     chosen: Backend = backend if enabled else "off"
     return SkillsTracker(session_id, Recorder(chosen, url=mcp_server_url, database=db_path))
 
@@ -206,7 +207,7 @@ class WorkflowObserver:
     def __init__(self, tracker: SkillsTracker, workflow_path: str | None = None) -> None:
         self._tracker = tracker
         self._workflow_path = workflow_path
-        self._running: dict[str, Run] = {}
+        self._running: dict[Run, str] = {}
 
     @contextmanager
     def phase(self, phase: str) -> Iterator[None]:
@@ -214,18 +215,37 @@ class WorkflowObserver:
 
         It has failed if the block raises, and is abandoned where that is cancelled or interrupted.
         """
-        self.phase_started(phase)
+        run = self._start(phase)
         try:
             yield
         except BaseException as error:
-            self._end(phase, *broken_off_by(type(error)))
+            self._end(run, *broken_off_by(type(error)))
             raise
-        self._end(phase, "completed")
+        self._end(run, "completed")
 
     def phase_started(self, phase: str) -> None:
         """A phase starts; runs that state no phase belong to it until it ends."""
-        self._tracker.workflow_phase = phase
-        self._running[phase] = self._tracker.recorder.start(
+        self._start(phase)
+
+    def phase_ended(
+        self, phase: str, *, success: bool = True, error_type: str | None = None
+    ) -> None:
+        """A phase has ended, without success it has failed; one that is not under way is ignored.
+
+        Of several under this name it is the one that started last.
+
+        Raises:
+            TypeError: an argument is of a wrong type.
+        """
+        if not isinstance(success, bool):
+            raise TypeError(f"success must be True or False, not {success!r}")
+        under_way = reversed(self._running.items())
+        run = next((run for run, name in under_way if name == phase), None)
+        if run is not None:
+            self._end(run, "completed" if success else "failed", error_type)
+
+    def _start(self, phase: str) -> Run:
+        run = self._tracker.recorder.start(
             {
                 "skill_name": phase,
                 "session_id": self._tracker.session_id,
@@ -234,17 +254,13 @@ class WorkflowObserver:
                 "source": SOURCE,
             }
         )
+        self._tracker.workflow_phase = phase
+        self._running[run] = phase
+        return run
 
-    def phase_ended(
-        self, phase: str, *, success: bool = True, error_type: str | None = None
-    ) -> None:
-        """A phase has ended; without success it has failed. One that never started is ignored."""
-        self._end(phase, "completed" if success else "failed", error_type)
-
-    def _end(self, phase: str, outcome: Outcome, error_type: str | None = None) -> None:
-        run = self._running.pop(phase, None)
+    def _end(self, run: Run, outcome: Outcome, error_type: str | None = None) -> None:
+        run.end(outcome, error_type=error_type)
+        phase = self._running.pop(run, None)
         if self._tracker.workflow_phase == phase:
             # Phases may overlap: of those that go on, the one that started last.
-            self._tracker.workflow_phase = next(reversed(self._running), None)
-        if run is not None:
-            run.end(outcome, error_type=error_type)
+            self._tracker.workflow_phase = next(reversed(self._running.values()), None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from session_buddy_skills.errors import InputError
 
 TEXT_OR_NONE = (str, type(None))
 _LARGEST = 2**63
@@ -34,8 +37,37 @@ QUESTION: Kinds = {
     "project": str,
     "user_id": str,
 }
+_TEXT = (TEXT_OR_NONE, "text")
+_PATH = ((*TEXT_OR_NONE, Path), "text or a path")
+_SETUP: dict[str, tuple[tuple[type, ...], str]] = {
+    "session_id": ((str,), "text"),
+    "deadline": ((int, float), "a number of seconds"),
+    "enabled": ((bool,), "True or False"),
+    "url": _TEXT,
+    "mcp_server_url": _TEXT,
+    "database": _PATH,
+    "db_path": _PATH,
+    "data_dir": _PATH,
+}
 _LISTS = (list, tuple)
 _REQUIRED = frozenset({"skill_name", "session_id", "limit"})
+
+
+def check_setup(**told: Any) -> None:
+    """Make sure that what a bridge is made with makes sense.
+
+    Raises:
+        TypeError: something is of another kind.
+        InputError: the session has no name, or within the deadline nothing can be answered.
+    """
+    for name, value in told.items():
+        types, words = _SETUP[name]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise TypeError(f"{name} must be {words}, not {value!r}")
+    if not told.get("session_id", "named").strip():
+        raise InputError("session_id must not be empty.")
+    if not told.get("deadline", 1) > 0:
+        raise InputError(f"deadline must be more than 0 seconds, not {told['deadline']}.")
 
 
 def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import State
 from session_buddy_skills.bridge.channels import Backend
 from session_buddy_skills.bridge.ending import forget, watch
-from session_buddy_skills.bridge.fields import START, given
+from session_buddy_skills.bridge.fields import START, check_setup, given
 from session_buddy_skills.bridge.link import Link
 from session_buddy_skills.bridge.outbox import Outbox
 from session_buddy_skills.bridge.runs import Run
@@ -65,6 +65,7 @@ class Recorder:
     ) -> None:
         if backend not in BACKENDS:
             raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
+        check_setup(url=url, database=database, data_dir=data_dir)
         self.locations = locations(database, data_dir)
         self.started = 0
         """Runs so far."""

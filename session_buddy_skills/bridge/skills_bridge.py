@@ -9,7 +9,7 @@ from typing import Any, Self
 from anyio import CancelScope, move_on_after, to_thread
 
 from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
-from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, given
+from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
 from session_buddy_skills.bridge.link import UNREACHABLE
 from session_buddy_skills.bridge.recorder import (
     DEADLINE,
@@ -54,10 +54,11 @@ class SkillsBridge:
         Without a `url` the server of that database is looked for, and no other delivered to.
 
         Raises:
-            InputError: there is no such backend, or the url is not one.
-            TypeError: the session's id is no text.
+            InputError: there is no such backend, the url is not one, the session has no name, or
+                the deadline is over at once.
+            TypeError: an argument is of a wrong type.
         """
-        given({"session_id": session_id}, QUESTION)
+        check_setup(session_id=session_id, deadline=deadline)
         self.session_id = session_id
         self.deadline = deadline
         self.recorder = Recorder(backend, url=url, database=database, data_dir=data_dir)

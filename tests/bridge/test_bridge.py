@@ -174,6 +174,17 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
         SkillsBridge("wrong", url="ftp://x")
     with pytest.raises(InputError, match=r"the server's address is none: .*'local host'"):
         SkillsBridge("wrong", url="http://local host:8678")
+    for field in ("url", "database", "data_dir", "deadline"):
+        with pytest.raises(TypeError, match=f"{field} must be"):
+            SkillsBridge("wrong", backend=backend, **{field: []})  # type: ignore[arg-type]
+    for field in ("enabled", "db_path", "mcp_server_url"):
+        with pytest.raises(TypeError, match=f"{field} must be"):
+            create_skills_tracker("wrong", **{"backend": backend, field: 3})
+    with pytest.raises(InputError, match="session_id must not be empty"):
+        create_skills_tracker(" ", backend=backend)
+    for deadline in (0, -1, float("nan")):
+        with pytest.raises(InputError, match="deadline must be more than 0 seconds, not"):
+            SkillsBridge("wrong", backend=backend, deadline=deadline)
 
 
 def test_off_records_nothing_and_says_so(data_dir: Path) -> None:
@@ -673,6 +684,26 @@ def test_a_cancelled_phase_is_abandoned_and_others_go_on(
     assert tracker.workflow_phase is None
     wait_until(lambda: settled(tracker.recorder))
     assert metrics(shared_server)["cleaning"]["abandoned_invocations"] == 2
+
+
+def test_a_phase_that_is_started_twice_at_once_ends_twice(
+    shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(shared_server.url)
+    observer = WorkflowObserver(tracker)
+    with observer.phase("linting"):
+        observer.phase_started("linting")
+        observer.phase_started("linting")
+        for wrong in ({"success": "no"}, {"error_type": 5, "success": False}):
+            with pytest.raises(TypeError, match=f"{next(iter(wrong))} must be"):
+                observer.phase_ended("linting", **wrong)
+        observer.phase_ended("linting", success=False)
+        observer.phase_ended("linting", success=False)
+        assert tracker.workflow_phase == "linting"
+    assert tracker.workflow_phase is None
+    wait_until(lambda: settled(tracker.recorder))
+    found = metrics(shared_server)["linting"]
+    assert (found["completed_invocations"], found["failed_invocations"]) == (1, 2)
 
 
 def test_a_list_that_its_owner_changes_is_kept_as_it_was(
