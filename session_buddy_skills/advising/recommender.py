@@ -153,7 +153,7 @@ class Recommender:
         """What usually comes next and works, after what the session did last."""
         await self.upkeep.until_loaded()
         knowledge, model = self.upkeep.knowledge, self.upkeep.model
-        last, steps = await self.steps.of(request.session_id, wait=True)
+        last, steps = await self.steps.of(request.session_id, fresh=True)
         bounds = lower_bounds(numbered(steps, knowledge), len(knowledge.uses.names))
         context = Context(after=last, next_steps=steps, alone=True)
         found = np.where(bounds > 0, bounds, -np.inf)

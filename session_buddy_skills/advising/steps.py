@@ -36,10 +36,13 @@ class Steps:
         """Until when each is fresh."""
         self._looking: dict[Last, asyncio.Task[NextSteps]] = {}
 
-    async def of(self, session_id: str, *, wait: bool) -> tuple[str | None, NextSteps]:
+    async def of(
+        self, session_id: str, *, seconds: float | None = None, fresh: bool = False
+    ) -> tuple[str | None, NextSteps]:
         """The session's last skill, and what comes after it and the one before.
 
-        Without `wait`, nothing of the latter where it takes long to find out.
+        Nothing of the latter where it takes longer to find out; what was found some time ago is
+        looked for again meanwhile, and waited for if it must be `fresh`.
 
         Raises:
             StorageError: it cannot be read.
@@ -53,9 +56,9 @@ class Steps:
         if found is not None and time.monotonic() < fresh_until:
             return last[0], found
         looking = self._look(last)
-        if found is not None and not wait:
+        if found is not None and not fresh:
             return last[0], found
-        done, _ = await asyncio.wait([looking], timeout=None if wait else WAIT_SECONDS)
+        done, _ = await asyncio.wait([looking], timeout=seconds)
         return last[0], looking.result() if done else {}
 
     async def close(self) -> None:
@@ -106,7 +109,7 @@ async def known_steps(
     if not session_id:
         return None, {}
     try:
-        return await steps.of(session_id, wait=needed)
+        return await steps.of(session_id, seconds=None if needed else WAIT_SECONDS)
     except StorageError as error:
         if needed:
             raise

@@ -9,7 +9,6 @@ async with SkillsBridge("my-session") as bridge:
 
 from session_buddy_skills.bridge.crackerjack import (
     SkillsTracker,
-    WorkflowObserver,
     create_skills_tracker,
     tracked_agent,
 )
@@ -17,6 +16,7 @@ from session_buddy_skills.bridge.recorder import Status
 from session_buddy_skills.bridge.runs import Run
 from session_buddy_skills.bridge.skills_bridge import Recommended, SkillsBridge
 from session_buddy_skills.bridge.tracked_work import TrackedWork
+from session_buddy_skills.bridge.workflow_observer import WorkflowObserver
 
 __all__ = [
     "Recommended",

@@ -1,19 +1,22 @@
-"""What crackerjack uses: its tracker protocol, its agents' runs, and its workflow's phases."""
+"""What crackerjack uses: its tracker protocol, and its agents' runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
-from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
+from session_buddy_skills.bridge.fields import (
+    QUESTION,
+    TEXT_OR_NONE,
+    check_setup,
+    given,
+)
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
-from session_buddy_skills.bridge.runs import Outcome, Run
 from session_buddy_skills.bridge.skills_bridge import Recommended
-from session_buddy_skills.bridge.tracked_work import TrackedWork, broken_off_by, told_by
+from session_buddy_skills.bridge.tracked_work import TrackedWork, told_by
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
@@ -138,7 +141,9 @@ def create_skills_tracker(
         InputError: there is no such backend, the url is not one, or the session has no name.
         TypeError: an argument is of a wrong type.
     """
-    check_setup(enabled=enabled, db_path=db_path, mcp_server_url=mcp_server_url)
+    check_setup(
+        session_id=session_id, enabled=enabled, db_path=db_path, mcp_server_url=mcp_server_url
+    )
     chosen: Backend = backend if enabled else "off"
     return SkillsTracker(session_id, Recorder(chosen, url=mcp_server_url, database=db_path))
 
@@ -199,68 +204,3 @@ def _named(candidate: object) -> str:
     if isinstance(candidate, tuple) and candidate:
         return _named(candidate[0])
     return str(getattr(candidate, "name", candidate))
-
-
-class WorkflowObserver:
-    """Tells the phases of crackerjack's workflow as they start and end, as skills of that name."""
-
-    def __init__(self, tracker: SkillsTracker, workflow_path: str | None = None) -> None:
-        self._tracker = tracker
-        self._workflow_path = workflow_path
-        self._running: dict[Run, str] = {}
-
-    @contextmanager
-    def phase(self, phase: str) -> Iterator[None]:
-        """A phase, from its start to its end.
-
-        It has failed if the block raises, and is abandoned where that is cancelled or interrupted.
-        """
-        run = self._start(phase)
-        try:
-            yield
-        except BaseException as error:
-            self._end(run, *broken_off_by(type(error)))
-            raise
-        self._end(run, "completed")
-
-    def phase_started(self, phase: str) -> None:
-        """A phase starts; runs that state no phase belong to it until it ends."""
-        self._start(phase)
-
-    def phase_ended(
-        self, phase: str, *, success: bool = True, error_type: str | None = None
-    ) -> None:
-        """A phase has ended, without success it has failed; one that is not under way is ignored.
-
-        Of several under this name it is the one that started last.
-
-        Raises:
-            TypeError: an argument is of a wrong type.
-        """
-        if not isinstance(success, bool):
-            raise TypeError(f"success must be True or False, not {success!r}")
-        under_way = reversed(self._running.items())
-        run = next((run for run, name in under_way if name == phase), None)
-        if run is not None:
-            self._end(run, "completed" if success else "failed", error_type)
-
-    def _start(self, phase: str) -> Run:
-        run = self._tracker.recorder.start(
-            {
-                "skill_name": phase,
-                "session_id": self._tracker.session_id,
-                "workflow_phase": phase,
-                "workflow_path": self._workflow_path,
-                "source": SOURCE,
-            }
-        )
-        self._tracker.workflow_phase = phase
-        self._running[run] = phase
-        return run
-
-    def _end(self, run: Run, outcome: Outcome, error_type: str | None = None) -> None:
-        run.end(outcome, error_type=error_type)
-        phase = self._running.pop(run, None)
-        if self._tracker.workflow_phase == phase:
-            # Phases may overlap: of those that go on, the one that started last.
-            self._tracker.workflow_phase = next(reversed(self._running.values()), None)

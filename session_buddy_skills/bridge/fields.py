@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID
+
+import uuid_utils
 
 from session_buddy_skills.errors import InputError
 
 TEXT_OR_NONE = (str, type(None))
+LONGEST_DEADLINE = 86_400
 _LARGEST = 2**63
 """Of larger numbers nobody could write, or store, a record."""
 
@@ -38,7 +41,7 @@ QUESTION: Kinds = {
     "user_id": str,
 }
 _TEXT = (TEXT_OR_NONE, "text")
-_PATH = ((*TEXT_OR_NONE, Path), "text or a path")
+_PATH = ((*TEXT_OR_NONE, PurePath), "text or a path")
 _SETUP: dict[str, tuple[tuple[type, ...], str]] = {
     "session_id": ((str,), "text"),
     "deadline": ((int, float), "a number of seconds"),
@@ -49,6 +52,7 @@ _SETUP: dict[str, tuple[tuple[type, ...], str]] = {
     "db_path": _PATH,
     "data_dir": _PATH,
 }
+_IDS = (str, UUID, uuid_utils.UUID)
 _LISTS = (list, tuple)
 _REQUIRED = frozenset({"skill_name", "session_id", "limit"})
 
@@ -58,7 +62,7 @@ def check_setup(**told: Any) -> None:
 
     Raises:
         TypeError: something is of another kind.
-        InputError: the session has no name, or within the deadline nothing can be answered.
+        InputError: the session has no name, or the deadline is none.
     """
     for name, value in told.items():
         types, words = _SETUP[name]
@@ -66,8 +70,11 @@ def check_setup(**told: Any) -> None:
             raise TypeError(f"{name} must be {words}, not {value!r}")
     if not told.get("session_id", "named").strip():
         raise InputError("session_id must not be empty.")
-    if not told.get("deadline", 1) > 0:
-        raise InputError(f"deadline must be more than 0 seconds, not {told['deadline']}.")
+    if not 0 < told.get("deadline", 1) <= LONGEST_DEADLINE:
+        raise InputError(
+            f"deadline must be more than 0 and at most {LONGEST_DEADLINE} seconds, "
+            f"not {told['deadline']}."
+        )
 
 
 def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
@@ -94,6 +101,8 @@ def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
                 raise TypeError(f"{name} must be a whole number of at most 64 bits")
             kept[name] = value
         elif kind is UUID:
+            if not isinstance(value, _IDS):
+                raise TypeError(f"{name} must be a UUID or its text, not {value!r}")
             kept[name] = str(value)
         elif texts := _texts(name, value):
             kept[name] = texts
@@ -102,10 +111,12 @@ def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
     """A copy of a list, which its owner may change before the thread makes a record of it."""
-    if not isinstance(value, _LISTS):
-        raise TypeError(f"{name} must be a list of texts, not {value!r}")
-    for one in value:
+    if isinstance(value, _LISTS):
+        texts = tuple(value)
         # Not `all(…)`: what a generator needs is in no cache either, and takes 10 microseconds.
-        if not isinstance(one, str):
-            raise TypeError(f"{name} must be a list of texts, not {value!r}")
-    return tuple(value)
+        for one in texts:
+            if not isinstance(one, str):
+                break
+        else:
+            return texts
+    raise TypeError(f"{name} must be a list of texts, not {value!r}")

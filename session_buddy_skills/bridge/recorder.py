@@ -81,6 +81,8 @@ class Recorder:
     def start(self, fields: dict[str, Any]) -> Run:
         """A use of a skill starts now; `fields` are those of `track_invocation`.
 
+        Among them `skill_name` and `session_id`, without which the server refuses it.
+
         Raises:
             TypeError: there is no such field, or it is of a wrong type.
         """

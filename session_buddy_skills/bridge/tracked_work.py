@@ -24,6 +24,7 @@ class TrackedWork:
     """
 
     __slots__ = (
+        "__weakref__",
         "_fields",
         "_recorder",
         "error_type",

@@ -18,6 +18,7 @@ from session_buddy_skills.locations import PREFIX
 from tests.conftest import ServerProcess, start_server
 
 Misbehaviour = Callable[[socket.socket], None]
+NewTracker = Callable[..., SkillsTracker]
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def shared_dir(shared_server: ServerProcess, data_dir: Path, monkeypatch: Any) -
 
 
 @pytest.fixture
-def new_tracker(data_dir: Path) -> Iterator[Callable[..., SkillsTracker]]:
+def new_tracker(data_dir: Path) -> Iterator[NewTracker]:
     """Makes trackers, and closes them."""
     made: list[SkillsTracker] = []
 

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from session_buddy_skills.locations import Locations
 from session_buddy_skills.mcp_http import McpHttp
 from tests.bridge.conftest import (
     Misbehaviour,
+    NewTracker,
     answering,
     dripping,
     hanging,
@@ -35,7 +35,6 @@ from tests.bridge.conftest import (
 from tests.conftest import ROOT, ServerProcess, environment, start_server
 from tests.disk import small_disk
 
-NewTracker = Callable[..., SkillsTracker]
 NOBODY = "http://127.0.0.1:9"
 CALL_SECONDS = 0.1
 """What a call may take here, where a machine is shared; benchmarks hold it to microseconds."""
