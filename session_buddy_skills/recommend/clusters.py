@@ -8,9 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_array
-from scipy.spatial.distance import squareform
 
 from session_buddy_skills.recommend.terms import STOP_WORDS
 
@@ -120,6 +118,10 @@ def _ward(unit: Vectors) -> NDArray[np.intp]:
     count = unit.shape[0]
     if count < 3:
         return np.arange(count)
+    # A server starts without them: they take a thirtieth of that.
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     distances = np.sqrt(np.clip(2 - 2 * _products(unit, unit), 0, None))
     np.fill_diagonal(distances, 0)
     tree = linkage(squareform(distances, checks=False), "ward")
