@@ -42,14 +42,12 @@ _known: WeakValueDictionary[int, Ending] = WeakValueDictionary()
 """Those with work to do are held by the thread that does it."""
 _finalized: set[int] = set()
 """Processes whose finalizers know of this."""
-
-
-_over = threading.Event()
+_over = False
 
 
 def is_over() -> bool:
     """Whether the program has ended what is watched: for what comes now nobody waits."""
-    return _over.is_set()
+    return _over
 
 
 def watch(one: Ending) -> None:
@@ -77,7 +75,8 @@ def hear_of_the_end() -> None:
 
 
 def _end() -> None:
-    _over.set()
+    global _over
+    _over = True
     until = time.monotonic() + EXIT_SECONDS
     ending = list(_known.values())
     for one in ending:
@@ -103,7 +102,8 @@ def _end_by_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def _begin_anew() -> None:
-    _over.clear()
+    global _over
+    _over = False
     for one in list(_known.values()):
         one.begin_anew()
 
