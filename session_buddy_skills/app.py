@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 from fastmcp import FastMCP
@@ -27,6 +26,7 @@ from session_buddy_skills.tools.reading import READING_TOOLS
 from session_buddy_skills.tools.recommending import RECOMMENDING_TOOLS
 from session_buddy_skills.tools.recording import RECORDING_TOOLS
 from session_buddy_skills.tools.resources import PROMPTS, RESOURCES, TEMPLATES
+from session_buddy_skills.version import VERSION
 from session_buddy_skills.web.plain_http import add_plain_http
 from session_buddy_skills.web.streams import MCP_PATH, as_asked
 from session_buddy_skills.web.token import asking_for
@@ -96,7 +96,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
     mcp: FastMCP[Any] = _Server(
         "session-buddy-skills",
         instructions=INSTRUCTIONS,
-        version=version("session-buddy-skills"),
+        version=VERSION,
         lifespan=lifespan,
         mask_error_details=True,
         tools=TOOLS,

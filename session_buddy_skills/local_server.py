@@ -12,7 +12,6 @@ import time
 from collections import deque
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from session_buddy_skills import server_file
 from session_buddy_skills.errors import DatabaseHeldError, ServerUnreachableError
 from session_buddy_skills.locations import Locations, shared_environment
 from session_buddy_skills.server_file import ServerFile
+from session_buddy_skills.version import VERSION
 
 START_SECONDS = 25.0
 """What a start may take; Claude Code itself gives up after 30."""
@@ -184,7 +184,7 @@ def _last_said(log: Path) -> str:
 
 
 def _is_older(server: ServerFile) -> bool:
-    return _parts(server.version) < _parts(version("session-buddy-skills"))
+    return _parts(server.version) < _parts(VERSION)
 
 
 def _parts(text: str) -> tuple[int, ...]:

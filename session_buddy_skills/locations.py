@@ -7,7 +7,6 @@ of a second, and a bridge or a shim has no time for it.
 from __future__ import annotations
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -75,6 +74,8 @@ class Locations(NamedTuple):
         """A file or folder beside the database."""
         path = self.database_path
         if self.postgresql:
+            from hashlib import sha256  # loads OpenSSL, for which nobody else need wait
+
             # Told apart without showing what a password may be in.
             known = sha256((self.database or "").encode()).hexdigest()[:8]
             path = self.data_dir / f"postgresql-{known}"

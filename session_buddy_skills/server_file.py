@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +37,8 @@ def write(path: Path, server: ServerFile) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # For this user's eyes alone, under a name that nobody could have put a link at.
+    import tempfile  # servers write; who reads must start at once
+
     descriptor, unnamed = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(server._asdict(), file)

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +58,7 @@ from session_buddy_skills.storage.ledger import Written
 from session_buddy_skills.storage.opening import open_migrated
 from session_buddy_skills.storage.store import InvocationReader, InvocationStore
 from session_buddy_skills.tracking import Run
+from session_buddy_skills.version import VERSION
 
 if TYPE_CHECKING:
     from session_buddy_skills.advising.recommender import Recommender
@@ -73,7 +73,7 @@ class Service:
         self._settings = settings
         self._database = database
         self._schema_version = schema_version
-        self._version = version("session-buddy-skills")
+        self._version = VERSION
         self._started = time.monotonic()
         self._exporting = anyio.Lock()
         self._intake = Intake(settings)

@@ -15,6 +15,7 @@ LEVELS = {
     "errors": 0,
     "limits": 0,
     "locations": 0,
+    "version": 0,
     "mcp_http": 0,
     "spool": 0,
     "server_file": 0,

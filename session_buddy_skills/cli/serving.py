@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from session_buddy_skills.server_file import ServerFile
 from session_buddy_skills.service import Service, open_service
 from session_buddy_skills.settings import Settings, one_thread_for_arrays
 from session_buddy_skills.taking_in import taking_in
+from session_buddy_skills.version import VERSION
 
 if TYPE_CHECKING:
     import uvicorn
@@ -94,7 +94,7 @@ async def serve_http(
         collect_rarely()
         listener = listener or _listen_anywhere(settings.host, settings.port)
         host, port = listener.getsockname()[:2]
-        own = _url(host, port), os.getpid(), version("session-buddy-skills"), token
+        own = _url(host, port), os.getpid(), VERSION, token
         say(said := ServerFile(*own))
         logger.info("MCP on http://%s:%s/mcp, database %s", host, port, service.location)
         if token is not None:
