@@ -21,8 +21,8 @@ from statistics import median
 from typing import Any
 
 import psutil
-from starlette.types import Receive, Scope, Send
 
+from benchmarks import reference
 from benchmarks.figures import Figure
 from session_buddy_skills import local_server
 from session_buddy_skills.bridge import (
@@ -56,7 +56,6 @@ CALL = {
     "method": "tools/call",
     "params": {"name": "health_check", "arguments": {}},
 }
-NOTHING = b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{}"}]}}'
 TOOLS: dict[str, Callable[[int], tuple[str, dict[str, Any]]]] = {
     "health_check": lambda _: ("health_check", {}),
     "track_invocation": lambda n: (
@@ -84,32 +83,14 @@ def server(data_dir: Path) -> Iterator[str]:
         process.wait()
 
 
-async def empty(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that reads a request and answers as a tool with nothing to say would."""
-    assert scope["type"] == "http"
-    while (await receive()).get("more_body"):
-        pass
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(NOTHING))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": NOTHING})
-
-
 @contextlib.contextmanager
-def empty_server() -> Iterator[str]:
-    """uvicorn with that application: what HTTP costs by itself, beside the same neighbours."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+def bare_server(what: str) -> Iterator[str]:
+    """One of `bare_servers`, in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        how = ["--fd", str(listener.fileno()), "--http", "h11", "--lifespan", "off"]
+        how = ["--fd", str(listener.fileno()), "--http", "h11", "--log-level", "error"]
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "uvicorn",
-                *how,
-                "--log-level",
-                "error",
-                "benchmarks.bridge:empty",
-            ],
+            [sys.executable, "-m", "uvicorn", *how, f"benchmarks.bare_servers:{what}"],
             pass_fds=[listener.fileno()],
         )
         try:
@@ -117,14 +98,6 @@ def empty_server() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
-
-
-def empty_loop() -> float:
-    """Seconds of ten million rounds: how fast the processor is now, whatever is in its caches."""
-    since = time.perf_counter()
-    for _ in range(10**7):
-        pass
-    return time.perf_counter() - since
 
 
 @contextlib.contextmanager
@@ -325,8 +298,9 @@ def through_shim(folder: Path, url: str) -> float:
 
 
 def measure(count: int) -> Iterator[Figure]:
-    """Every figure; those of the machine say what the others are to be compared with."""
-    yield Figure("machine, an empty loop", median(empty_loop() for _ in range(3)), "s")
+    """Every figure; the references say what the machine does just now."""
+    yield Figure("reference: 1 M turns of a loop", median(reference.loops()) * 1e3, "ms")
+    yield Figure("reference: bare insert of one row", median(reference.inserts()) * 1e3, "ms")
     seconds = importing()
     yield Figure("importing the bridge", seconds * 1e3, "ms", "<= 150")
     for what, taken in off():
@@ -340,10 +314,11 @@ def measure(count: int) -> Iterator[Figure]:
         yield Figure("shim, first tools/list", median(one for one, _ in lists), "s", "<= 0.15")
         yield Figure("shim, memory", median(one for _, one in lists), "MiB", "<= 25")
         yield Figure("shim, added to a call", through_shim(Path(folder), up), "ms", "<= 2")
-        with empty_server() as nothing:
-            in_a_row, many = calls(nothing, TOOLS["health_check"])
-            yield Figure("machine, a POST that does nothing", in_a_row * 1e3, "ms")
-            yield Figure(f"the same, from {CLIENTS} clients", many, "/s")
+        for what in ("http", "fastmcp"):
+            with bare_server(what) as nothing:
+                in_a_row, many = calls(nothing, TOOLS["health_check"])
+            yield Figure(f"reference: {what} alone, one after another", in_a_row * 1e3, "ms")
+            yield Figure(f"reference: {what} alone, {CLIENTS} clients", many, "/s")
         for tool, asked in TOOLS.items():
             in_a_row, many = calls(up, asked)
             yield Figure(f"{tool}, one after another", in_a_row * 1e3, "ms", "<= 3")
