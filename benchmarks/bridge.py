@@ -317,7 +317,7 @@ def measure(count: int) -> Iterator[Figure]:
         for what in ("http", "fastmcp"):
             with bare_server(what) as nothing:
                 in_a_row, many = calls(nothing, TOOLS["health_check"])
-            yield Figure(f"reference: {what} alone, one after another", in_a_row * 1e3, "ms")
+            yield Figure(f"reference: {what} alone, in a row", in_a_row * 1e3, "ms")
             yield Figure(f"reference: {what} alone, {CLIENTS} clients", many, "/s")
         for tool, asked in TOOLS.items():
             in_a_row, many = calls(up, asked)
