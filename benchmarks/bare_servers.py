@@ -1,7 +1,6 @@
 """What calls are compared with: FastMCP with a tool that does nothing, and HTTP alone.
 
-Both are served as ours is, by `uvicorn benchmarks.bare_servers:fastmcp` and `…:http`. Beside a busy
-neighbour all three take longer, by much the same factor.
+Both are served as ours is, by `uvicorn benchmarks.bare_servers:fastmcp` and `…:http`.
 """
 
 from __future__ import annotations

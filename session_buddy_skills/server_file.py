@@ -36,9 +36,9 @@ def write(path: Path, server: ServerFile) -> None:
         OSError: the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # For this user's eyes alone, under a name that nobody could have put a link at.
     import tempfile  # servers write; who reads must start at once
 
+    # For this user's eyes alone, under a name that nobody could have put a link at.
     descriptor, unnamed = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(server._asdict(), file)

@@ -101,7 +101,7 @@ class Steps:
 async def known_steps(
     steps: Steps, session_id: str | None, *, needed: bool
 ) -> tuple[str | None, NextSteps]:
-    """The session's last skill and what comes next; a request that does not need it never waits.
+    """The session's last skill and what comes next; who can do without waits for a moment at most.
 
     Raises:
         StorageError: it is needed and cannot be read.

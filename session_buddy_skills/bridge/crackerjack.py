@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
-from session_buddy_skills.bridge.fields import (
-    QUESTION,
-    TEXT_OR_NONE,
-    check_setup,
-    given,
-)
+from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
 from session_buddy_skills.bridge.skills_bridge import Recommended
 from session_buddy_skills.bridge.tracked_work import TrackedWork, told_by

@@ -67,8 +67,6 @@ class Recorder:
             raise InputError(f"backend must be one of {', '.join(BACKENDS)}, not {backend!r}.")
         check_setup(url=url, database=database, data_dir=data_dir)
         self.locations = locations(database, data_dir)
-        self.started = 0
-        """Runs so far."""
         self.off = backend == "off"
         self.no_run = Run(self, {}, end={})
         """What every start gives while tracking is off: a run that has ended."""
@@ -81,7 +79,7 @@ class Recorder:
     def start(self, fields: dict[str, Any]) -> Run:
         """A use of a skill starts now; `fields` are those of `track_invocation`.
 
-        Among them `skill_name` and `session_id`, without which the server refuses it.
+        Among them `skill_name` and `session_id`, without which the server refuses the run.
 
         Raises:
             TypeError: there is no such field, or it is of a wrong type.
@@ -89,7 +87,6 @@ class Recorder:
         told = given(fields, START)
         if self.off:
             return self.no_run
-        self.started += 1
         run = Run(self, told)
         if not self._watched:
             self._watch()

@@ -11,11 +11,7 @@ from anyio import CancelScope, move_on_after, to_thread
 from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
 from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
 from session_buddy_skills.bridge.link import UNREACHABLE
-from session_buddy_skills.bridge.recorder import (
-    DEADLINE,
-    Recorder,
-    Status,
-)
+from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
 from session_buddy_skills.bridge.runs import OUTCOMES, Outcome, Run
 from session_buddy_skills.bridge.tracked_work import TrackedWork
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from session_buddy_skills import spool
 from session_buddy_skills.bridge import SkillsBridge, WorkflowObserver, tracked_agent
+from session_buddy_skills.locations import Locations
 from tests.bridge.conftest import NewTracker, settled, wait_until
 from tests.bridge.test_faults import NOBODY, metrics
 from tests.conftest import ServerProcess
@@ -143,7 +145,7 @@ def test_phases_are_told_alike_whether_or_not_they_are_recorded(
     assert tracker.workflow_phase is None
 
 
-def test_phases_of_many_threads(new_tracker: NewTracker) -> None:
+def test_phases_of_many_threads(new_tracker: NewTracker, data_dir: Path) -> None:
     tracker = new_tracker(NOBODY)
     observer = WorkflowObserver(tracker)
     interval = sys.getswitchinterval()
@@ -154,7 +156,16 @@ def test_phases_of_many_threads(new_tracker: NewTracker) -> None:
     finally:
         sys.setswitchinterval(interval)
     assert tracker.workflow_phase is None
-    assert tracker.recorder.started == 4 * 2_000 * 2
+    tracker.close()
+    read = [spool.read(path) for path in spool.waiting(Locations(data_dir).spool)]
+    outcomes = {
+        record["invocation_id"]: record["outcome"]
+        for found in read
+        for record in found.records
+        if record.get("outcome")
+    }
+    assert len(outcomes) == 4 * 2_000 * 2
+    assert set(outcomes.values()) == {"completed"}
 
 
 def _phases(observer: WorkflowObserver, name: str, count: int) -> None:
