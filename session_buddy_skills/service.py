@@ -221,7 +221,7 @@ class Service:
 
     async def health_check(self) -> Health:
         """Whether the database answers, and what it holds."""
-        [counts] = await self._store.rows("count_invocations")
+        [counts] = await self._store.rows("count_pending")
         writer = self._store.writer
         embedding = self._recommender.upkeep.health if self._recommender else EmbeddingHealth()
         return Health(
