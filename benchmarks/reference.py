@@ -1,13 +1,16 @@
-"""What a bare loop and a bare engine take here just now, to set the other figures beside."""
+"""What a loop, memory and a bare engine take here just now, to set the other figures beside."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -41,6 +44,27 @@ def loops() -> list[float]:
         for number in range(1_000_000):
             total += number
         taken.append(time.perf_counter() - since)
+    return taken
+
+
+def far_steps() -> list[float]:
+    """Seconds of a step to another place in 8 MiB, ten times: what code costs that is in no cache.
+
+    Where neighbours leave none of the third-level cache, each step waits for memory.
+    """
+    count = 2**20
+    order = list(range(count))
+    Random(0).shuffle(order)
+    following = array("q", order)
+    for here, there in pairwise([*order, order[0]]):
+        following[here] = there
+    taken = []
+    place = 0
+    for _ in range(10):
+        since = time.perf_counter()
+        for _ in range(100_000):
+            place = following[place]
+        taken.append((time.perf_counter() - since) / 100_000)
     return taken
 
 
