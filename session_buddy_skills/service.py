@@ -221,7 +221,7 @@ class Service:
 
     async def health_check(self) -> Health:
         """Whether the database answers, and what it holds."""
-        [counts] = await self._store.rows("count_pending")
+        totals = await self._store.totals()
         writer = self._store.writer
         embedding = self._recommender.upkeep.health if self._recommender else EmbeddingHealth()
         return Health(
@@ -229,8 +229,8 @@ class Service:
             engine=self._database.engine,
             database=self.location,
             schema_version=self._schema_version,
-            invocations=counts["total_invocations"],
-            pending_invocations=counts["pending_invocations"],
+            invocations=totals["total_invocations"],
+            pending_invocations=totals["pending_invocations"],
             uptime_seconds=round(time.monotonic() - self._started, 3),
             process_id=os.getpid(),
             **embedding.model_dump(),

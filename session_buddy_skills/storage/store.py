@@ -10,6 +10,7 @@ from session_buddy_skills.storage.database import Connection, Database, Row
 from session_buddy_skills.storage.group_commit import Committed, GroupCommit
 from session_buddy_skills.storage.ledger import Write, Written
 from session_buddy_skills.storage.retrying import fetch, read, write_repeatably
+from session_buddy_skills.storage.shared_read import SharedRead
 from session_buddy_skills.storage.writing import commit_group
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class InvocationStore:
             rows_per_commit=ROWS_PER_COMMIT,
             max_waiting=max_waiting,
         )
+        self._totals = SharedRead(self._read_totals)
 
     async def _commit(self, writes: Sequence[Write]) -> Committed[list[Written]]:
         committed = await commit_group(self.database, writes)
@@ -64,6 +66,14 @@ class InvocationStore:
         """Write what is waiting, then let go of the database."""
         await self.writer.close()
         await self.database.close()
+
+    async def totals(self) -> Row:
+        """How many invocations there are, and how many are pending."""
+        return await self._totals.answer()
+
+    async def _read_totals(self) -> Row:
+        [totals] = await self.rows("totals")
+        return totals
 
     async def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """All rows of one query on invocations, in `sql/`."""
