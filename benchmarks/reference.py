@@ -48,9 +48,10 @@ def loops() -> list[float]:
 
 
 def far_steps() -> list[float]:
-    """Seconds of a step to another place in 8 MiB, ten times: what code costs that is in no cache.
+    """Seconds of a step to another place in 8 MiB, ten times; a turn of the loop is in it.
 
-    Where neighbours leave none of the third-level cache, each step waits for memory.
+    Where neighbours leave none of the third-level cache, each step waits for memory, as all code
+    does that is in no cache.
     """
     count = 2**20
     order = list(range(count))

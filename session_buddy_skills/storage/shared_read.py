@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_SECONDS = 1.0
+"""How long a read is waited for before one reads for oneself: it may hang on its connection."""
+
 
 class SharedRead(Generic[T]):
-    """Who asks while it is being read waits, and shares the next time with all who wait.
+    """Who asks while it is being read shares the next read with all who wait.
 
-    What was begun before may not hold what was committed since.
+    Not the one under way, which may not hold what was committed since it began.
     """
 
-    def __init__(self, read: Callable[[], Coroutine[Any, Any, T]]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[T]]) -> None:
         self._read = read
-        self._under_way: asyncio.Task[T] | None = None
-        self._next: asyncio.Task[T] | None = None
+        self._turn = asyncio.Lock()
+        self._begun = 0
+        self._found: tuple[int, T] | None = None
+        """What was read last, and which of the reads that was."""
 
     async def answer(self) -> T:
         """What was read after this was called; raises what reading raises."""
-        if self._next is None:
-            self._next = asyncio.create_task(self._read_after(self._under_way))
-        # Others wait for it as well, so who gives up leaves it.
-        return await asyncio.shield(self._next)
-
-    async def _read_after(self, before: asyncio.Task[T] | None) -> T:
+        asked = self._begun
         try:
-            if before is not None and not before.done():
-                await before  # where it fails now, so does this: nobody waits for a deadline twice
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            return await self._read()
+        try:
+            if self._found is not None and self._found[0] > asked:
+                return self._found[1]
+            self._begun += 1
+            found = await self._read()
+            self._found = self._begun, found
+            return found
         finally:
-            self._under_way, self._next = self._next, None
-        return await self._read()
+            self._turn.release()

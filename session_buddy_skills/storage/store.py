@@ -72,7 +72,7 @@ class InvocationStore:
         return await self._totals.answer()
 
     async def _read_totals(self) -> Row:
-        [totals] = await self.rows("totals")
+        [totals] = await self.rows("count_pending")
         return totals
 
     async def rows(self, query: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:

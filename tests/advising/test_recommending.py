@@ -356,6 +356,7 @@ async def test_the_last_step_of_the_session_counts(service: Service) -> None:
         await used(service, "lint", None, session_id=session, invoked_at="2026-01-01T10:00:00Z")
         await used(service, "b", None, session_id=session, invoked_at="2026-01-01T10:01:00Z")
     await used(service, "lint", None, session_id="now")
+    await ready(service)
     # A request with words waits 50 ms at most for what comes next; this one waits for it.
     await service.get_workflow_recommendations(checked(NextRequest, session_id="now"))
     answer = await ask(service, "checks the code", session_id="now")

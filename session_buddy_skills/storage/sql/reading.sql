@@ -1,4 +1,4 @@
--- name: totals
+-- name: count_pending
 -- In two thirds of the time of count_invocations.
 SELECT
     count(*) AS total_invocations,
