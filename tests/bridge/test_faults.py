@@ -272,16 +272,18 @@ def test_two_clients_share_one_spool(
 ) -> None:
     # Stopped, the server takes nothing in until both are done.
     shared_server.process.send_signal(signal.SIGSTOP)
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLIENT, name, NOBODY], env=environment(shared_dir), cwd=ROOT
-        )
-        for name in ("one", "two")
-    ]
-    codes = [process.wait(60) for process in started]
-    watching = new_tracker(NOBODY)
-    spooled = watching.status().spooled
-    shared_server.process.send_signal(signal.SIGCONT)
+    try:
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-c", CLIENT, name, NOBODY], env=environment(shared_dir), cwd=ROOT
+            )
+            for name in ("one", "two")
+        ]
+        codes = [process.wait(60) for process in started]
+        watching = new_tracker(NOBODY)
+        spooled = watching.status().spooled
+    finally:
+        shared_server.process.send_signal(signal.SIGCONT)
     assert (codes, spooled) == ([0, 0], 200)
     wait_until(lambda: watching.status().spooled == 0)
     found = metrics(shared_server)
@@ -314,15 +316,15 @@ def test_what_a_power_cut_left_is_taken_in_but_for_the_torn_line(
 
 
 def test_what_the_server_refuses_is_set_aside_alone(
-    new_tracker: NewTracker, data_dir: Path, server: ServerProcess
+    new_tracker: NewTracker, data_dir: Path, shared_server: ServerProcess
 ) -> None:
-    tracker = new_tracker(server.url)
-    use(tracker, 20)
+    tracker = new_tracker(shared_server.url)
+    use(tracker, 20, "beside it")
     use(tracker, 1, "bad\tname")
-    use(tracker, 20)
+    use(tracker, 20, "beside it")
     wait_until(lambda: tracker.status().queued == 0)
     wait_until(lambda: tracker.status().rejected > 0)
-    assert metrics(server)["k"]["completed_invocations"] == 40
+    assert metrics(shared_server)["beside it"]["completed_invocations"] == 40
     reasons = {
         json.loads(line)["reason"]
         for line in (Locations(data_dir).spool / spool.REJECTED).read_text().splitlines()
@@ -333,33 +335,33 @@ def test_what_the_server_refuses_is_set_aside_alone(
 
 
 def test_what_is_too_large_at_once_goes_in_parts(
-    new_tracker: NewTracker, data_dir: Path, server: ServerProcess
+    new_tracker: NewTracker, data_dir: Path, shared_server: ServerProcess
 ) -> None:
     """Forty requests of 20,000 characters, of six bytes each in JSON, and one use more."""
-    tracker = new_tracker(server.url)
+    tracker = new_tracker(shared_server.url)
     for _ in range(40):
         tracker.recorder.start(
             {"skill_name": "long", "session_id": "s", "user_query": "漢" * 20_000}
         ).end("completed")
     use(tracker, 1, "short")
     wait_until(lambda: settled(tracker.recorder))
-    found = metrics(server)
+    found = metrics(shared_server)
     assert found["long"]["completed_invocations"] == 40
     assert found["short"]["completed_invocations"] == 1
     assert (tracker.status().rejected, tracker.status().spooled) == (0, 0)
 
 
 def test_what_is_refused_and_cannot_be_set_aside_holds_up_nothing(
-    new_tracker: NewTracker, data_dir: Path, server: ServerProcess
+    new_tracker: NewTracker, data_dir: Path, shared_server: ServerProcess
 ) -> None:
     data_dir.mkdir()
     Locations(data_dir).spool.write_text("in the way")
-    tracker = new_tracker(server.url)
-    use(tracker, 5)
+    tracker = new_tracker(shared_server.url)
+    use(tracker, 5, "around it")
     use(tracker, 1, "bad\tname")
-    use(tracker, 5)
+    use(tracker, 5, "around it")
     wait_until(lambda: tracker.status().queued == 0)
-    assert metrics(server)["k"]["completed_invocations"] == 10
+    assert metrics(shared_server)["around it"]["completed_invocations"] == 10
     assert (tracker.status().rejected, tracker.status().lost) == (1, 1)
     assert tracker.status().breaker == "closed"
 
