@@ -163,10 +163,11 @@ async def _check(
     sized = checked(CreateTestRequest, test_name=name, **STRATEGIES).model_dump()
     row = sized | {"sample_size": sample_size}
     await tests._store.create(row, EPOCH)
+    groups: dict[str, str] = {}
     assigned: dict[str, set[str]] = defaultdict(set)
     decided: dict[str, list[tuple[str, str, float | None]]] = defaultdict(list)
     for user, outcome, seconds in runs:
-        group = await assign(tests, name, user)
+        group = groups[user] = groups.get(user) or await assign(tests, name, user)
         await record(tests, name, user, outcome, duration_seconds=seconds)
         assigned[group].add(user)
         if outcome != "unknown":
