@@ -5,13 +5,13 @@ The hook more so: nothing is loaded here that it has no use for.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import NoReturn
+    from collections.abc import Callable, Sequence
 
     from session_buddy_skills.locations import Locations
 
@@ -32,27 +32,33 @@ def main() -> None:
     if own is None:
         from session_buddy_skills.cli import main as run_command
 
-        try:
-            run_command()
-        except SystemExit as end:
-            if end.code is None or isinstance(end.code, int):
-                leave(end.code or 0)
-            raise
+        end_with(run_command)
     else:
         from session_buddy_skills.shim.passing import main as run_shim
 
         run_shim(own)
 
 
-def leave(code: int) -> NoReturn:
-    """End the process and leave the interpreter as it is.
+def end_with(run: Callable[[], None]) -> None:
+    """Run what the process ends with, and leave the interpreter as it is then.
 
-    To take it down would take a command a fifth of its time, and a server a quarter of its start.
+    To take it down would take a command a fifth of its time, and a server most of its stop.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # as where it was closed before the start
-            stream.flush()
-    os._exit(code)
+    code = 1  # of whatever is raised but SystemExit
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # as where it was closed before the start
+                stream.flush()
+        os._exit(code)
+
+    atexit.register(leave)  # The first is called last: when threads and all others are done.
+    try:
+        run()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
 
 
 def of_shim(arguments: Sequence[str]) -> Locations | None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -85,14 +86,17 @@ class EventIntake(FolderIntake):
                 by_session[event["session_id"]].append(event)
         # First: what could not be set aside is taken in again, and with it all else of the file.
         await self._set_aside(path, rejected)
-        for session_id, events in by_session.items():
-            session = self._sessions.get(session_id) or await self._open(session_id)
-            await to_thread.run_sync(session.add, events)
+        told = [
+            (self._sessions.get(session_id) or await self._open(session_id), events)
+            for session_id, events in by_session.items()
+        ]
+        # In one thread, which goes on where this is cancelled: nothing is added and left as well.
+        await to_thread.run_sync(_move, path, told)
+        for session, events in told:
             if any(event.get("hook_event_name") == "SessionStart" for event in events):
                 for other in self._sessions.values():
                     if other is not session and other.folder == session.folder:
                         other.look_again()
-        await to_thread.run_sync(spool.remove, path)
         return 0
 
     async def _after(self) -> int:
@@ -144,6 +148,13 @@ class EventIntake(FolderIntake):
                 session_id = await to_thread.run_sync(_unfinished, path)
                 if session_id is not None and session_id not in self._sessions:
                     await self._open(session_id)
+
+
+def _move(path: Path, told: Sequence[tuple[LiveSession, Sequence[Event]]]) -> None:
+    """Add what a file tells to the sessions that it tells of, and remove it."""
+    for session, events in told:
+        session.add(events)
+    spool.remove(path)
 
 
 def _unfinished(path: Path) -> str | None:

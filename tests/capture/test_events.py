@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -525,6 +526,23 @@ async def test_of_two_servers_one_takes_events_in(service: Service, folder: Path
     lock = other._locked()
     assert lock is not None
     lock.close()
+
+
+async def test_who_is_cancelled_leaves_each_event_in_one_place(
+    service: Service, folder: Path
+) -> None:
+    folders = [folder / str(number) for number in range(40)]
+    for number, one in enumerate(folders):
+        put(one, called("PreToolUse", 0))
+        taking = asyncio.create_task(EventIntake(service, one).take_in())
+        await asyncio.sleep(number / 5_000)
+        taking.cancel()
+        with suppress(asyncio.CancelledError):
+            await taking
+    await asyncio.sleep(1)  # for what goes on in a thread
+    for one in folders:
+        files = [*spool.waiting(one), *(one / "sessions").glob("*.jsonl")]
+        assert sum(len(file.read_text().splitlines()) for file in files) == 1
 
 
 async def test_the_id_of_a_session_is_no_path(service: Service, folder: Path) -> None:
