@@ -180,7 +180,8 @@ def start_server(data_dir: Path, *, port: int = 0, **variables: object) -> Serve
     line = process.stderr.readline()
     if "MCP on " not in line:
         process.kill()
-        pytest.fail(f"the server did not start: {line}{process.stderr.read()}")
+        _, errors = process.communicate()
+        pytest.fail(f"the server did not start: {line}{errors}")
     return ServerProcess(process, line.split("MCP on ")[1].split("/mcp")[0], data_dir)
 
 

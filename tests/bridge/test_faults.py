@@ -36,8 +36,8 @@ from tests.conftest import ROOT, ServerProcess, environment, start_server
 from tests.disk import small_disk
 
 NOBODY = "http://127.0.0.1:9"
-CALL_SECONDS = 0.1
-"""What a call may take here, where a machine is shared; benchmarks hold it to microseconds."""
+CALL_SECONDS = 0.25
+"""What a call may take here, beside the start of servers; benchmarks hold it to microseconds."""
 
 
 def metrics(server: ServerProcess) -> dict[str, dict[str, Any]]:
@@ -169,19 +169,19 @@ def test_killed_and_restarted_servers_lose_nothing(new_tracker: NewTracker, data
     tracker = new_tracker(server.url)
     port = port_of(server)
     used = 0
-    for round_ in range(5):
-        for n in range(60):
-            use(tracker, 5, f"round {round_}")
-            used += 5
-            time.sleep(0.002)
-            if n == chance.randrange(20, 40):
-                break
-        server.process.kill()
-        server.stop()
-        use(tracker, 20, f"round {round_}")
-        used += 20
-        server = start_server(data_dir, port=port)
     try:
+        for round_ in range(5):
+            for n in range(60):
+                use(tracker, 5, f"round {round_}")
+                used += 5
+                time.sleep(0.002)
+                if n == chance.randrange(20, 40):
+                    break
+            server.process.kill()
+            server.stop()
+            use(tracker, 20, f"round {round_}")
+            used += 20
+            server = start_server(data_dir, port=port)
         wait_until(lambda: settled(tracker.recorder))
         found = metrics(server)
         stored = sum(one["total_invocations"] for one in found.values())
