@@ -1,12 +1,13 @@
-"""The bridge for asynchronous programs."""
+"""The bridge for asynchronous programs.
+
+anyio, and asyncio with it, is loaded where something is waited for: not by who imports this.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-from anyio import CancelScope, move_on_after, to_thread
 
 from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
 from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
@@ -184,12 +185,16 @@ class SkillsBridge:
 
     async def close(self) -> None:
         """End the session: runs without an end become unknown; the rest goes out or is spooled."""
+        from anyio import CancelScope, to_thread
+
         with CancelScope(shield=True):  # it takes a second at most, and who is cancelled ends too
             await to_thread.run_sync(self.recorder.close)
 
     async def _ask(
         self, tool: str, arguments: dict[str, Any], seconds: float | None = None
     ) -> tuple[Any, str | None]:
+        from anyio import move_on_after, to_thread
+
         within = seconds or self.deadline
         with move_on_after(within):
             return await to_thread.run_sync(

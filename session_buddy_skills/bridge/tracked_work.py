@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from types import TracebackType
 from typing import Any, Self
@@ -88,7 +87,7 @@ class TrackedWork:
 
 def broken_off_by(kind: type[BaseException]) -> tuple[Outcome, str | None]:
     """How work ended that raised this, and its name: with the module's, unless Python's own."""
-    if not issubclass(kind, Exception) or issubclass(kind, asyncio.CancelledError):
+    if not issubclass(kind, Exception):  # nor are asyncio's and trio's cancellations one
         return "abandoned", None
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return "failed", f"{module}{kind.__qualname__}"
