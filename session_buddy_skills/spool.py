@@ -13,10 +13,9 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from session_buddy_skills.limits import CLOCK_SKEW_DAYS
 
@@ -29,12 +28,11 @@ UNFINISHED_SECONDS = 60
 """A file that has no name yet after so long is left over from a crash, and is taken in as it is."""
 
 
-@dataclass(slots=True)
-class Spooled:
+class Spooled(NamedTuple):
     """What one file has."""
 
-    records: list[Record] = field(default_factory=list)
-    unreadable: list[tuple[bytes, str]] = field(default_factory=list)
+    records: list[Record]
+    unreadable: list[tuple[bytes, str]]
     """Lines, each with the reason."""
 
 
@@ -103,15 +101,15 @@ def read(path: Path) -> Spooled:
     Raises:
         OSError: it cannot be read.
     """
-    found = objects(path)
-    records, found.records = found.records, []
-    for record in records:
+    found, unreadable = objects(path)
+    records = []
+    for record in found:
         if record.get("invocation_id"):
-            found.records.append(_without_future_time(record))
+            records.append(_without_future_time(record))
         else:
             line = json.dumps(record).encode()
-            found.unreadable.append((line, "not an invocation with an invocation_id"))
-    return found
+            unreadable.append((line, "not an invocation with an invocation_id"))
+    return Spooled(records, unreadable)
 
 
 def objects(path: Path) -> Spooled:
@@ -120,7 +118,7 @@ def objects(path: Path) -> Spooled:
     Raises:
         OSError: it cannot be read.
     """
-    found = Spooled()
+    found = Spooled([], [])
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from session_buddy_skills import spool
@@ -20,15 +19,12 @@ AT_ONCE = 500
 """Most records in one delivery."""
 
 
-@dataclass(slots=True)
 class Delivered:
     """What became of the records so far."""
 
-    delivered: int = 0
-    spooled: int = 0
-    rejected: int = 0
-    lost: int = 0
-    last_error: str | None = None
+    def __init__(self) -> None:
+        self.delivered = self.spooled = self.rejected = self.lost = 0
+        self.last_error: str | None = None
 
 
 class Delivery:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge.breaker import State
@@ -27,8 +26,7 @@ OPEN_MOST = 10_000
 OFF = "tracking_is_off"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """How a bridge stands."""
 
     backend: str
