@@ -30,13 +30,18 @@ def main() -> None:
             os._exit(0)
     own = of_shim(sys.argv[1:])
     if own is None:
-        from session_buddy_skills.cli import main as run_command
-
         end_with(run_command)
     else:
         from session_buddy_skills.shim.passing import main as run_shim
 
         run_shim(own)
+
+
+def run_command() -> None:
+    """Run one of the commands."""
+    from session_buddy_skills.cli import main as run
+
+    run()
 
 
 def end_with(run: Callable[[], None]) -> None:
@@ -47,12 +52,18 @@ def end_with(run: Callable[[], None]) -> None:
     code = 1  # of whatever is raised but SystemExit
 
     def leave() -> None:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # as where it was closed before the start
-                stream.flush()
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                if not (stream is None or stream.closed):
+                    stream.flush()
+        except OSError:
+            return  # to be told of as ever
         os._exit(code)
 
-    atexit.register(leave)  # The first is called last: when threads and all others are done.
+    # What is registered first is called last, when threads and all others are done. Who came even
+    # before, as OpenTelemetry and coverage do, would not be called.
+    if not atexit._ncallbacks():
+        atexit.register(leave)
     try:
         run()
         code = 0

@@ -31,11 +31,13 @@ ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-m", "session_buddy_skills")
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(PREFIX):
-            monkeypatch.delenv(name)
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(PREFIX):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

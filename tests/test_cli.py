@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from contextlib import suppress
@@ -65,6 +66,19 @@ def test_rollback_copies_and_goes_back(recorded: Path) -> None:
     (recorded / "skills.duckdb").unlink()
     shutil.copy(copied.removeprefix("copied to "), recorded / "skills.duckdb")
     assert run_command(recorded, "db", "check").stdout == "50 invocations read, no faults\n"
+
+
+def test_exit_handlers_of_others_are_called(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import atexit; atexit.register(print, 'theirs')")
+    done = subprocess.run(
+        [*COMMAND, "--version"],
+        env=environment(tmp_path) | {"PYTHONPATH": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.fullmatch(r"session-buddy-skills, version [\d.]+\ntheirs\n", done.stdout)
 
 
 def test_backup_is_a_database_of_its_own(recorded: Path) -> None:

@@ -1,6 +1,6 @@
 """The bridge for asynchronous programs.
 
-anyio, and asyncio with it, is loaded where something is waited for: not by who imports this.
+anyio, and asyncio with it, is loaded with the first bridge: not by who imports this.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class SkillsBridge:
                 the deadline is over at once.
             TypeError: an argument is of a wrong type.
         """
+        import anyio  # noqa: F401 - here, where no deadline runs
+
         check_setup(session_id=session_id, deadline=deadline)
         self.session_id = session_id
         self.deadline = deadline

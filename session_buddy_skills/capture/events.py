@@ -7,6 +7,8 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +23,7 @@ from session_buddy_skills.claude_code.suggestions import Suggested
 from session_buddy_skills.errors import InputError, StorageError
 from session_buddy_skills.service import Service
 from session_buddy_skills.spooling import SECONDS_BETWEEN, FolderIntake, logger
+from session_buddy_skills.storage.threads import Threads
 
 KEPT_SECONDS = 30 * 86_400
 """How long the events of a session are kept after the newest: it may be resumed."""
@@ -36,6 +39,7 @@ class EventIntake(FolderIntake):
     def __init__(self, service: Service, folder: Path) -> None:
         super().__init__(service, folder)
         self._journals = folder / "sessions"
+        self._thread = Threads(1)
         self._sessions: dict[str, LiveSession] = {}
         self._recorded: set[Suggested] = set()
         self._last = time.monotonic()
@@ -51,7 +55,7 @@ class EventIntake(FolderIntake):
         # Not in a thread: who is cancelled meanwhile would leave the lock behind.
         while (lock := self._locked()) is None:  # noqa: ASYNC110
             await anyio.sleep(SECONDS_BETWEEN)
-        with lock:
+        with lock, closing(self._thread):
             await super().run()
 
     def _locked(self) -> IO[str] | None:
@@ -90,8 +94,8 @@ class EventIntake(FolderIntake):
             (self._sessions.get(session_id) or await self._open(session_id), events)
             for session_id, events in by_session.items()
         ]
-        # In one thread, which goes on where this is cancelled: nothing is added and left as well.
-        await to_thread.run_sync(_move, path, told)
+        # To its end, even when cancelled: nothing is added and left as well.
+        await self._thread.run(partial(_move, path, told))
         for session, events in told:
             if any(event.get("hook_event_name") == "SessionStart" for event in events):
                 for other in self._sessions.values():

@@ -650,4 +650,4 @@ def test_importing_it_loads_no_server_and_no_model() -> None:
     )
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     of_servers = {"duckdb", "numpy", "torch", "fastmcp", "mcp", "pydantic", "psycopg"}
-    assert not loaded & {*of_servers, "anyio", "asyncio"}
+    assert not loaded & {*of_servers, "anyio", "asyncio", "inspect"}

@@ -539,8 +539,6 @@ async def test_who_is_cancelled_leaves_each_event_in_one_place(
         taking.cancel()
         with suppress(asyncio.CancelledError):
             await taking
-    await asyncio.sleep(1)  # for what goes on in a thread
-    for one in folders:
         files = [*spool.waiting(one), *(one / "sessions").glob("*.jsonl")]
         assert sum(len(file.read_text().splitlines()) for file in files) == 1
 
