@@ -45,7 +45,11 @@ def generated_invocations(sessions: int = 2) -> st.SearchStrategy[Made]:
 
 
 def run_cases(
-    settings: Settings, check: Check, cases: int = CASES, **arguments: st.SearchStrategy[Any]
+    settings: Settings,
+    check: Check,
+    cases: int = CASES,
+    allowed: tuple[HealthCheck, ...] = (HealthCheck.too_slow,),
+    **arguments: st.SearchStrategy[Any],
 ) -> None:
     """Check generated cases, each in a project of its own in one database.
 
@@ -55,7 +59,7 @@ def run_cases(
     async def run() -> None:
         async with open_service(settings, recommending=False) as service:
             loop = asyncio.get_running_loop()
-            await asyncio.to_thread(_run_cases, service, loop, check, cases, arguments)
+            await asyncio.to_thread(_run_cases, service, loop, check, cases, allowed, arguments)
 
     asyncio.run(run())
 
@@ -65,6 +69,7 @@ def _run_cases(
     loop: asyncio.AbstractEventLoop,
     check: Check,
     cases: int,
+    allowed: tuple[HealthCheck, ...],
     arguments: dict[str, st.SearchStrategy[Any]],
 ) -> None:
     numbers = iter(range(10**6))
@@ -73,7 +78,7 @@ def _run_cases(
         max_examples=cases,
         deadline=None,
         database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        suppress_health_check=allowed,
     )
     @given(case=st.fixed_dictionaries(arguments))
     def one_case(case: dict[str, Any]) -> None:
