@@ -9,7 +9,7 @@ from typing import Any
 from fastmcp import FastMCP
 from fastmcp.tools.base import Tool, ToolResult
 from fastmcp.utilities.versions import VersionSpec
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from session_buddy_skills.capture.otlp import add_otlp
 from session_buddy_skills.capture.suggesting import add_suggesting
@@ -50,6 +50,8 @@ TOOLS = (
 )
 
 _BY_NAME = {tool.name: tool for tool in TOOLS}
+_LONG = {"import_metrics", "export_metrics"}
+"""The tools whose time grows with all that there is to read or write."""
 
 
 class _Server(FastMCP[Any]):
@@ -114,7 +116,7 @@ def build_app(settings: Settings | None = None, service: Service | None = None) 
     return mcp
 
 
-def http_app(mcp: FastMCP[Any], token: str | None = None) -> Starlette:
+def http_app(mcp: FastMCP[Any], token: str | None = None) -> ASGIApp:
     """The server over HTTP, at /mcp: stateless, since some clients never initialize.
 
     With a token, for those who send it alone.
@@ -125,7 +127,8 @@ def http_app(mcp: FastMCP[Any], token: str | None = None) -> Starlette:
         )
         for json in (True, False)
     )
-    return as_asked(plain, streaming, [asking_for(token)] if token else [])
+    app = as_asked(plain, streaming, _LONG)
+    return asking_for(token, app) if token else app
 
 
 def _skip_header_schemas(mcp: FastMCP[Any]) -> None:

@@ -1,4 +1,4 @@
-"""MCP over HTTP: one JSON for most calls, a stream of events for those that ask for progress.
+"""MCP over HTTP: one JSON for most calls, a stream of events for those that it is of use to.
 
 Some clients post a message and read JSON, whatever they said they accept, so JSON is the rule.
 """
@@ -10,52 +10,55 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection
 
-    from starlette.middleware import Middleware
+    from starlette.applications import Starlette
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MCP_PATH = "/mcp"
-PROTOCOL = b"mcp-protocol-version"
-FIRST_THAT_STREAMS = b"2026-07-28"
-"""Since then the SDK answers with JSON unless there is progress, and ends a call with its
-connection, where it may stream."""
+TOOL = b"mcp-name"
+"""The header in which a client names the tool that it calls, since the protocol of 2026-07-28."""
 ASKED = b'"progressToken"'
 LOOKED_AT = 64 * 1024
 """Bytes of a body that are looked through for it."""
+WATCHED_AFTER_SECONDS = 0.05
+"""A call that takes no longer ends by itself before anybody could have ended it."""
 
 
-def as_asked(
-    plain: Starlette, streaming: Starlette, middleware: Sequence[Middleware] = ()
-) -> Starlette:
-    """Both behind the middleware, the second for calls that a stream is of use to."""
+def as_asked(plain: Starlette, streaming: Starlette, long: Collection[str]) -> ASGIApp:
+    """Both as one, the second for calls that ask for progress, and of the tools that take `long`.
+
+    Of these the SDK lets who waits know every 15 seconds that the call is under way.
+    """
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Router) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for app in (plain, streaming):
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    return Starlette(
-        routes=[Mount("/", _AsAsked(plain, streaming))], middleware=middleware, lifespan=lifespan
-    )
+    return _AsAsked(plain, streaming, Router(lifespan=lifespan), {name.encode() for name in long})
 
 
 class _AsAsked:
-    def __init__(self, plain: ASGIApp, streaming: ASGIApp) -> None:
-        self._plain, self._streaming = plain, streaming
+    def __init__(
+        self, plain: ASGIApp, streaming: ASGIApp, lifespan: ASGIApp, long: Collection[bytes]
+    ) -> None:
+        self._plain, self._streaming, self._lifespan = plain, streaming, lifespan
+        self._long = long
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
         if scope.get("method") != "POST" or scope["path"] != MCP_PATH:
             await self._plain(scope, receive, send)
             return
-        protocol = next((value for name, value in scope["headers"] if name == PROTOCOL), b"")
-        if protocol >= FIRST_THAT_STREAMS:
+        if any(name == TOOL and value in self._long for name, value in scope["headers"]):
             await self._streaming(scope, receive, send)
             return
         first = await _beginning(receive)
@@ -66,8 +69,13 @@ class _AsAsked:
 
 
 async def _while_connected(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Have it answered, unless the client hangs up before; the SDK does so where it may stream."""
+    """Have it answered, unless the client hangs up before.
+
+    The SDK does so where it may stream, with two tasks and a stream for each call, which take a
+    twelfth of the time of a quick one.
+    """
     read, answers = asyncio.Event(), False
+    watching: asyncio.Task[None] | None = None
 
     async def reading() -> Message:
         message = await receive()
@@ -87,13 +95,19 @@ async def _while_connected(app: ASGIApp, scope: Scope, receive: Receive, send: S
         if not answers:
             call.cancel()
 
-    # Not a task group, which would put the errors of the app into a group.
-    watching = asyncio.create_task(end_with_connection())
+    def watch() -> None:
+        # Not a task group, which would put the errors of the app into a group.
+        nonlocal watching
+        watching = asyncio.create_task(end_with_connection())
+
+    later = asyncio.get_running_loop().call_later(WATCHED_AFTER_SECONDS, watch)
     try:
         with anyio.CancelScope() as call:
             await app(scope, reading, sending)
     finally:
-        watching.cancel()
+        later.cancel()
+        if watching is not None:
+            watching.cancel()
 
 
 async def _beginning(receive: Receive) -> list[Message]:

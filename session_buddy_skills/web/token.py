@@ -11,15 +11,15 @@ from starlette.authentication import (
     BaseUser,
     SimpleUser,
 )
-from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 
-def asking_for(token: str) -> Middleware:
-    """Turns all requests away that do not bring this token (RFC 6750)."""
-    return Middleware(AuthenticationMiddleware, backend=_Bearer(token), on_error=_turned_away)
+def asking_for(token: str, app: ASGIApp) -> ASGIApp:
+    """The app for requests that bring this token (RFC 6750); all others are turned away."""
+    return AuthenticationMiddleware(app, _Bearer(token), _turned_away)
 
 
 class _Bearer(AuthenticationBackend):
