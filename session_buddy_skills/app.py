@@ -50,8 +50,6 @@ TOOLS = (
 )
 
 _BY_NAME = {tool.name: tool for tool in TOOLS}
-_LONG = {"import_metrics", "export_metrics"}
-"""The tools whose time grows with all that there is to read or write."""
 
 
 class _Server(FastMCP[Any]):
@@ -127,8 +125,8 @@ def http_app(mcp: FastMCP[Any], token: str | None = None) -> ASGIApp:
         )
         for json in (True, False)
     )
-    app = as_asked(plain, streaming, _LONG)
-    return asking_for(token, app) if token else app
+    app = as_asked(plain, streaming, [tool.name for tool in TOOLS if tool.takes_long])
+    return asking_for(app, token) if token else app
 
 
 def _skip_header_schemas(mcp: FastMCP[Any]) -> None:

@@ -48,5 +48,6 @@ def importing_tools(importers: Mapping[Kind, Importer]) -> tuple[ServiceTool, ..
             ImportReport,
             import_metrics,
             read_only=False,
+            takes_long=True,
         ),
     )

@@ -67,5 +67,6 @@ READING_TOOLS = (
         _export_metrics,
         read_only=False,
         destructive=True,
+        takes_long=True,
     ),
 )

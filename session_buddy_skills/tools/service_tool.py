@@ -28,6 +28,7 @@ class ServiceTool(Tool):
 
     request: SkipJsonSchema[type[Request]] = Field(exclude=True)
     call: SkipJsonSchema[Call] = Field(exclude=True)
+    takes_long: SkipJsonSchema[bool] = Field(exclude=True)
 
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """Answer one call, or say in a sentence why not, and whether the arguments are to blame."""
@@ -59,8 +60,12 @@ def service_tool(
     read_only: bool,
     destructive: bool = False,
     idempotent: bool = True,
+    takes_long: bool = False,
 ) -> ServiceTool:
-    """A tool of that name; `idempotent` ones may be called again without a second effect."""
+    """A tool of that name; `idempotent` ones may be called again without a second effect.
+
+    Those that take long may do so for minutes: their time grows with all that there is.
+    """
     return ServiceTool(
         name=name,
         description=description,
@@ -74,6 +79,7 @@ def service_tool(
         ),
         request=request,
         call=call,
+        takes_long=takes_long,
     )
 
 

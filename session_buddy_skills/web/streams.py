@@ -13,52 +13,62 @@ import anyio
 from starlette.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Collection, Mapping
 
     from starlette.applications import Starlette
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MCP_PATH = "/mcp"
-TOOL = b"mcp-name"
-"""The header in which a client names the tool that it calls, since the protocol of 2026-07-28."""
+PROTOCOL = b"mcp-protocol-version"
+FIRST_THAT_STREAMS = b"2026-07-28"
+"""Since then the SDK answers with JSON unless there is news of a call, or it takes 15 seconds."""
+NAMED = b"mcp-name"
+"""The header in which clients of that protocol name what they ask for."""
 ASKED = b'"progressToken"'
 LOOKED_AT = 64 * 1024
 """Bytes of a body that are looked through for it."""
 WATCHED_AFTER_SECONDS = 0.05
-"""A call that takes no longer ends by itself before anybody could have ended it."""
+"""A call that takes no longer is finished even if its client has gone: watching costs more."""
 
 
-def as_asked(plain: Starlette, streaming: Starlette, long: Collection[str]) -> ASGIApp:
-    """Both as one, the second for calls that ask for progress, and of the tools that take `long`.
+def as_asked(plain: Starlette, streaming: Starlette, long_tools: Collection[str]) -> ASGIApp:
+    """Both as one, the second for calls that ask for progress and for those of `long_tools`.
 
-    Of these the SDK lets who waits know every 15 seconds that the call is under way.
+    The SDK lets who waits for one of these know every 15 seconds that it is under way. No other
+    call can send its client anything but its answer.
     """
 
     @asynccontextmanager
-    async def lifespan(_app: Router) -> AsyncIterator[None]:
+    async def lifespan(_app: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             for app in (plain, streaming):
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
-    return _AsAsked(plain, streaming, Router(lifespan=lifespan), {name.encode() for name in long})
+    named = {name.encode() for name in long_tools}
+    return _AsAsked(plain, streaming, named, Router(lifespan=lifespan))
 
 
 class _AsAsked:
     def __init__(
-        self, plain: ASGIApp, streaming: ASGIApp, lifespan: ASGIApp, long: Collection[bytes]
+        self,
+        plain: ASGIApp,
+        streaming: ASGIApp,
+        long_tools: Collection[bytes],
+        starting_and_ending: ASGIApp,
     ) -> None:
-        self._plain, self._streaming, self._lifespan = plain, streaming, lifespan
-        self._long = long
+        self._plain, self._streaming = plain, streaming
+        self._long_tools = long_tools
+        self._starting_and_ending = starting_and_ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
+            await self._starting_and_ending(scope, receive, send)
             return
         if scope.get("method") != "POST" or scope["path"] != MCP_PATH:
             await self._plain(scope, receive, send)
             return
-        if any(name == TOOL and value in self._long for name, value in scope["headers"]):
+        if self._takes_long(dict(scope["headers"])):
             await self._streaming(scope, receive, send)
             return
         first = await _beginning(receive)
@@ -67,12 +77,15 @@ class _AsAsked:
         else:
             await _while_connected(self._plain, scope, _after(first, receive), send)
 
+    def _takes_long(self, headers: Mapping[bytes, bytes]) -> bool:
+        protocol = headers.get(PROTOCOL, b"")
+        return protocol >= FIRST_THAT_STREAMS and headers.get(NAMED) in self._long_tools
+
 
 async def _while_connected(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Have it answered, unless the client hangs up before.
+    """Have it answered, unless it takes a while and the client hangs up before.
 
-    The SDK does so where it may stream, with two tasks and a stream for each call, which take a
-    twelfth of the time of a quick one.
+    Where the SDK may stream it does so too, with two tasks and a stream for each call.
     """
     read, answers = asyncio.Event(), False
     watching: asyncio.Task[None] | None = None

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 
-def asking_for(token: str, app: ASGIApp) -> ASGIApp:
+def asking_for(app: ASGIApp, token: str) -> ASGIApp:
     """The app for requests that bring this token (RFC 6750); all others are turned away."""
     return AuthenticationMiddleware(app, _Bearer(token), _turned_away)
 
