@@ -145,7 +145,9 @@ def server_of(own: Locations) -> ServerFile:
 
 @pytest.mark.slow
 def test_a_killed_server_is_replaced_and_nothing_is_lost_or_twice(own: Locations) -> None:
-    """Five hosts record without a pause, with no id of their own, while the server is killed.
+    """Five hosts record starts and ends without a pause, while the server is killed.
+
+    The starts have no id of their own.
 
     Three of them ask to be told of progress, so that their answers are streams, which may be cut.
     """
@@ -159,7 +161,10 @@ def test_a_killed_server_is_replaced_and_nothing_is_lost_or_twice(own: Locations
         arguments = {"session_id": f"s{number}", "skill_name": "k"}
         asked = {"name": "track_invocation", "arguments": arguments, **meta}
         while not over.is_set():
-            assert not host.ask("tools/call", asked)["result"]["isError"]
+            started = host.ask("tools/call", asked)["result"]
+            assert not started["isError"]
+            key = started["structuredContent"]["invocation_id"]
+            host.call("complete_invocation", invocation_id=key, completed=True)
             counts[number] += 1
         host.end()
 
@@ -180,7 +185,21 @@ def test_a_killed_server_is_replaced_and_nothing_is_lost_or_twice(own: Locations
     host = Host(own)
     host.hello()
     for number, count in enumerate(counts):
-        assert host.call("session_summary", session_id=f"s{number}")["total_invocations"] == count
+        found = host.call("session_summary", session_id=f"s{number}")
+        assert found["completed_invocations"] == found["total_invocations"] == count
+    host.end()
+
+
+def test_what_the_server_warns_of_is_told_to_the_host(own: Locations) -> None:
+    host = Host(own)
+    host.hello()
+    own.spool.mkdir(exist_ok=True)
+    (own.spool / "torn.jsonl").write_text('{"skill_name": "k", "sess')
+    assert host.process.stderr is not None
+    told = [host.process.stderr.readline() for _ in range(2)]
+    assert told[0].startswith("session-buddy-skills: the server is process ")
+    assert " ERROR " in told[1]
+    assert "torn.jsonl" in told[1]
     host.end()
 
 

@@ -89,7 +89,10 @@ class McpChannel:
         except BaseException:
             client.close()
             raise
-        self._idle.append(client)
+        if self._idle:
+            client.close()  # one is kept beside that which records
+        else:
+            self._idle.append(client)
         return answer
 
     def holds(self, locations: Locations) -> bool:

@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from session_buddy_skills.bridge.channels import Backend
-from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
+from session_buddy_skills.bridge.fields import (
+    NEEDED_TO_ASK,
+    QUESTION,
+    TEXT_OR_NONE,
+    are_texts,
+    check_setup,
+    given,
+    stated,
+)
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
 from session_buddy_skills.bridge.skills_bridge import Recommended
-from session_buddy_skills.bridge.tracked_work import TrackedWork, told_by
+from session_buddy_skills.bridge.tracked_work import TrackedWork, text_of, told_by
 
 Completer = Callable[..., None]
 SOURCE = "crackerjack"
@@ -48,9 +56,9 @@ class SkillsTracker:
             # what it does not know is looked at as if it were recorded.
             and skill_name.__class__ is str
             and user_query.__class__ in TEXT_OR_NONE
-            and alternatives_considered is None
-            and selection_rank is None
+            and (selection_rank is None or selection_rank.__class__ is int)
             and workflow_phase.__class__ in TEXT_OR_NONE
+            and (alternatives_considered is None or are_texts(alternatives_considered))
         ):
             return None
         run = self.recorder.start(
@@ -60,7 +68,7 @@ class SkillsTracker:
                 "user_query": user_query,
                 "alternatives_considered": alternatives_considered,
                 "selection_rank": selection_rank,
-                "workflow_phase": workflow_phase or self.workflow_phase,
+                "workflow_phase": stated(workflow_phase, self.workflow_phase),
                 "source": SOURCE,
             }
         )
@@ -94,11 +102,11 @@ class SkillsTracker:
         asked = {
             "user_query": user_query,
             "limit": limit,
-            "session_id": session_id or self.session_id,
+            "session_id": stated(session_id, self.session_id),
             "workflow_phase": workflow_phase,
         }
-        answer = self.recorder.ask("recommend_skills", given(asked, QUESTION), self.deadline)
-        return Recommended(*answer)
+        arguments = given(asked, QUESTION, NEEDED_TO_ASK)
+        return Recommended(*self.recorder.ask("recommend_skills", arguments, self.deadline))
 
     def is_enabled(self) -> bool:
         """Whether what is recorded goes anywhere."""
@@ -172,11 +180,11 @@ def tracked_agent(
     fields: dict[str, Any] = {
         "skill_name": agent_name,
         "session_id": tracker.session_id,
-        "workflow_phase": workflow_phase or tracker.workflow_phase,
+        "workflow_phase": stated(workflow_phase, tracker.workflow_phase),
         "source": SOURCE,
     }
     if issue is not None and (message := told_by(issue, "message")) is not None:
-        fields["user_query"] = str(message)
+        fields["user_query"] = text_of(message)
     if candidates:
         fields["alternatives_considered"] = others = []
         for rank, candidate in enumerate(candidates, 1):
@@ -198,4 +206,5 @@ def _named(candidate: object) -> str:
         return candidate
     if isinstance(candidate, tuple) and candidate:
         return _named(candidate[0])
-    return str(getattr(candidate, "name", candidate))
+    name = told_by(candidate, "name")
+    return text_of(candidate if name is None else name)

@@ -117,7 +117,7 @@ class Delivery:
             self._cannot_read(path, error)  # and holds up no other
 
     def _cannot_read(self, path: Path, error: OSError) -> None:
-        self.counts.last_error = f"the spool {path} cannot be read: {error.strerror}"
+        self.counts.last_error = f"the spool {path} cannot be read or emptied: {error.strerror}"
 
     def _move_own_files(self) -> None:
         """What was spooled for a server of another database waits for that one."""

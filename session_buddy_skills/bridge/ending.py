@@ -2,7 +2,8 @@
 
 At exit Python runs what `atexit` knows. A child of `multiprocessing` leaves without that, and runs
 its finalizers. At SIGTERM Python runs nothing, so a handler is set, where the program has none of
-its own: one that it has must end the program as usual.
+its own: one that it has must end the program as usual. Only the main thread may set one, and nearly
+always it is that which imports this, whatever thread makes a recorder later.
 """
 
 from __future__ import annotations
@@ -110,3 +111,4 @@ def _begin_anew() -> None:
 
 atexit.register(_end)
 os.register_at_fork(after_in_child=_begin_anew)
+hear_of_the_end()

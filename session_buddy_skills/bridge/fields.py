@@ -54,7 +54,8 @@ _SETUP: dict[str, tuple[tuple[type, ...], str]] = {
 }
 _IDS = (str, UUID, uuid_utils.UUID)
 _LISTS = (list, tuple)
-_REQUIRED = frozenset({"skill_name", "session_id", "limit"})
+_NEEDED = frozenset({"skill_name", "session_id"})
+NEEDED_TO_ASK = frozenset({"user_query", "session_id", "limit"})
 
 
 def check_setup(**told: Any) -> None:
@@ -77,8 +78,13 @@ def check_setup(**told: Any) -> None:
         )
 
 
-def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
-    """What a caller gave: without None and empty lists, and with copies of lists.
+def stated(value: Any, otherwise: Any) -> Any:
+    """The value, where it is not None or empty text: what is of another kind is told of later."""
+    return otherwise if value is None or value == "" else value
+
+
+def given(fields: dict[str, Any], kinds: Kinds, needed: frozenset[str] = _NEEDED) -> dict[str, Any]:
+    """What a caller gave: without None, unless it is needed, and empty lists; lists are copied.
 
     Raises:
         TypeError: a field is not one of these, or of another kind.
@@ -88,7 +94,7 @@ def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
         kind = kinds.get(name)
         if kind is None:
             raise TypeError(f"got an unexpected keyword argument {name!r}")
-        if value is None and name not in _REQUIRED:
+        if value is None and name not in needed:
             continue
         if kind is str:
             if not isinstance(value, str):
@@ -107,6 +113,17 @@ def given(fields: dict[str, Any], kinds: Kinds) -> dict[str, Any]:
         elif texts := _texts(name, value):
             kept[name] = texts
     return kept
+
+
+def are_texts(values: object) -> bool:
+    """Whether this is a list of texts, looked at in the fastest way."""
+    if values.__class__ is not list:
+        return False
+    try:
+        "".join(values)
+    except TypeError:
+        return False
+    return True
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:

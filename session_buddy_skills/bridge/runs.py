@@ -86,6 +86,10 @@ class Run:
             raise TypeError(
                 f"outcome must be one of {', '.join(get_args(Outcome))}, not {outcome!r}"
             )
+        elif completed is not None and completed is not (outcome == "completed"):
+            raise TypeError(
+                f"completed must be left out, or agree with outcome {outcome!r}, not {completed!r}"
+            )
         if outcome != "failed":
             end.pop("error_type", None)
         end["outcome"] = outcome

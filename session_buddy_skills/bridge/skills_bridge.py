@@ -10,7 +10,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from session_buddy_skills.bridge.channels import HEALTH_SECONDS, Backend
-from session_buddy_skills.bridge.fields import QUESTION, TEXT_OR_NONE, check_setup, given
+from session_buddy_skills.bridge.fields import (
+    NEEDED_TO_ASK,
+    QUESTION,
+    TEXT_OR_NONE,
+    check_setup,
+    given,
+    stated,
+)
 from session_buddy_skills.bridge.link import UNREACHABLE
 from session_buddy_skills.bridge.recorder import DEADLINE, Recorder, Status
 from session_buddy_skills.bridge.runs import OUTCOMES, Outcome, Run
@@ -127,7 +134,7 @@ class SkillsBridge:
             and (
                 completed.__class__ is bool
                 if outcome is None
-                else outcome.__class__ is str and outcome in OUTCOMES
+                else completed is None and outcome.__class__ is str and outcome in OUTCOMES
             )
         ):
             return
@@ -159,16 +166,17 @@ class SkillsBridge:
         asked = {
             "user_query": user_query,
             "limit": limit,
-            "session_id": session_id or self.session_id,
+            "session_id": stated(session_id, self.session_id),
             "workflow_phase": workflow_phase,
             "project": project,
             "user_id": user_id,
         }
-        return Recommended(*await self._ask("recommend_skills", given(asked, QUESTION)))
+        arguments = given(asked, QUESTION, NEEDED_TO_ASK)
+        return Recommended(*await self._ask("recommend_skills", arguments))
 
     async def workflow_recommendations(self, session_id: str | None = None) -> Recommended:
         """What usually comes next and works, given what the session did."""
-        asked = {"session_id": session_id or self.session_id}
+        asked = {"session_id": stated(session_id, self.session_id)}
         return Recommended(*await self._ask("get_workflow_recommendations", given(asked, QUESTION)))
 
     async def health(self) -> dict[str, Any]:

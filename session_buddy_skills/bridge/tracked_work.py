@@ -59,8 +59,15 @@ class TrackedWork:
             outcome, error_type = self._as_result_tells(outcome, error_type)
         elif outcome is None:
             outcome = "completed" if error_type is None else "failed"
-        actions = [str(one) for one in self.follow_up_actions] if self.follow_up_actions else None
-        self.run.end(outcome, error_type=error_type, follow_up_actions=actions)
+        try:
+            actions = self.follow_up_actions and [text_of(one) for one in self.follow_up_actions]
+            self.run.end(outcome, error_type=error_type, follow_up_actions=actions or None)
+        except TypeError as wrong:
+            if kind is None:
+                raise
+            # What went wrong in the body matters more to whoever called it.
+            logger.error("the end of a run was not recorded as set: %s", wrong)
+            self.run.end(outcome, error_type=error_type)
 
     def _as_result_tells(self, outcome: Any, error_type: str | None) -> tuple[Any, str | None]:
         """These, and from the result what is not set."""
@@ -91,6 +98,15 @@ def broken_off_by(kind: type[BaseException]) -> tuple[Outcome, str | None]:
         return "abandoned", None
     module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
     return "failed", f"{module}{kind.__qualname__}"
+
+
+def text_of(thing: object) -> str:
+    """Its text; of what raises when it is asked for that, the name of its type."""
+    try:
+        return str(thing)
+    except Exception:  # as in `told_by`
+        logger.exception("a %s has no text", type(thing).__name__)
+        return type(thing).__name__
 
 
 def told_by(thing: object, name: str, *, broken: object = None) -> object:

@@ -20,10 +20,11 @@ class WorkflowObserver:
         """`workflow_path` is the same for all that it tells.
 
         Raises:
-            TypeError: the tracker is none of ours.
+            TypeError: the tracker is none of ours, or the path is no text.
         """
         if not isinstance(tracker, SkillsTracker):
             raise TypeError(f"tracker must be what create_skills_tracker() gave, not {tracker!r}")
+        given({"workflow_path": workflow_path}, START)
         self._tracker = tracker
         self._workflow_path = workflow_path
         self._running: list[Started] = []

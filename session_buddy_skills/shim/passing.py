@@ -32,6 +32,7 @@ from session_buddy_skills.shim.messages import (
     records,
     with_ids,
 )
+from session_buddy_skills.shim.warnings_of_server import follow
 
 AT_ONCE = 64
 """Requests that are under way; more wait for them."""
@@ -239,4 +240,5 @@ def main(locations: Locations) -> None:
         signal.signal(number, lambda _number, _frame: os._exit(0))
     if sys.stdin.isatty():
         sys.stderr.write("Waiting for an MCP client on standard input; --help tells more.\n")
+    follow(locations.server_log)
     Shim(locations).run()

@@ -95,6 +95,26 @@ def dripping(head: bytes) -> Misbehaviour:
     return what
 
 
+def answering_late(url: str, seconds: float) -> Misbehaviour:
+    """Answers as the server at that address does, so much later."""
+    port = int(url.rpartition(":")[2])
+
+    def what(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            asking = threading.Thread(target=pass_on, args=(client, server, 0), daemon=True)
+            asking.start()
+            pass_on(server, client, seconds)
+
+    def pass_on(source: socket.socket, target: socket.socket, pause: float) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65_536):
+                time.sleep(pause)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+    return what
+
+
 def answering(answer: bytes) -> Misbehaviour:
     """Answers each request with these bytes."""
 

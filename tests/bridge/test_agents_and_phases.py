@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from session_buddy_skills import spool
-from session_buddy_skills.bridge import SkillsBridge, WorkflowObserver, tracked_agent
+from session_buddy_skills.bridge import (
+    SkillsBridge,
+    WorkflowObserver,
+    create_skills_tracker,
+    tracked_agent,
+)
 from session_buddy_skills.locations import Locations
 from tests.bridge.conftest import NewTracker, settled, wait_until
 from tests.bridge.test_faults import NOBODY, metrics
@@ -82,6 +87,39 @@ def test_what_a_result_says_of_its_failure_is_kept(
     assert found["unknown_invocations"] == 1
 
 
+class Unnamed:
+    @property
+    def name(self) -> str:
+        raise RuntimeError("no name")
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Untold:
+    message = Unnamed()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_what_others_cannot_tell_ends_nothing(
+    enabled: bool, shared_server: ServerProcess, shared_dir: Path
+) -> None:
+    name = f"untold {enabled}"
+    tracker = create_skills_tracker("s", enabled, "mcp", mcp_server_url=shared_server.url)
+    with tracked_agent(tracker, name, issue=Untold(), candidates=[Unnamed(), name]) as run:
+        run.follow_up_actions = [Unnamed()]  # type: ignore[list-item]
+    with pytest.raises(OSError, match="its own"), tracked_agent(tracker, name) as run:
+        run.follow_up_actions = 7  # type: ignore[assignment]
+        raise OSError("its own")
+    with pytest.raises(TypeError, match="not iterable"), tracked_agent(tracker, name) as run:
+        run.follow_up_actions = 7  # type: ignore[assignment]
+    tracker.close()
+    if enabled:
+        found = metrics(shared_server)[name]
+        assert (found["completed_invocations"], found["failed_invocations"]) == (1, 1)
+        assert found["follow_up_actions"] == {"Unnamed": 1}
+
+
 def test_a_cancelled_phase_is_abandoned_and_others_go_on(
     shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
 ) -> None:
@@ -127,6 +165,8 @@ def test_phases_are_told_alike_whether_or_not_they_are_recorded(
     backend: Any, new_tracker: NewTracker
 ) -> None:
     tracker = new_tracker(NOBODY, backend=backend)
+    with pytest.raises(TypeError, match="workflow_path must be text, not 7"):
+        WorkflowObserver(new_tracker(NOBODY), 7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="tracker must be what create_skills_tracker"):
         WorkflowObserver(tracker.recorder)  # type: ignore[arg-type]
     observer = WorkflowObserver(tracker)

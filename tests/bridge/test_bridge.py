@@ -11,11 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import anyio
 import httpx2
+import psutil
 import pytest
 
 from session_buddy_skills.bridge import (
@@ -171,8 +173,29 @@ async def test_a_call_that_is_wrong_is_said_at_once(backend: Any, data_dir: Path
             await bridge.complete(run, "completed", rating="5")
         with pytest.raises(TypeError, match="unexpected keyword argument 'why'"):
             await bridge.complete(run, "completed", why="5")
-        await bridge.complete(run, completed=True)
+        for wrong in ("x", False):
+            with pytest.raises(TypeError, match="completed must be left out, or agree with"):
+                await bridge.complete(run, "completed", completed=wrong)  # type: ignore[arg-type]
+        assert not run.ended or backend == "off"
+        await bridge.complete(run, "completed", completed=True)
         assert run.ended
+        with pytest.raises(TypeError, match="user_query must be text, not None"):
+            await bridge.recommend(None)  # type: ignore[arg-type]
+        for question in (
+            bridge.recommend("q", session_id=0),  # type: ignore[arg-type]
+            bridge.workflow_recommendations([]),  # type: ignore[arg-type]
+        ):
+            with pytest.raises(TypeError, match=r"session_id must be text, not (0|\[\])"):
+                await question
+    tracker = create_skills_tracker("wrong", backend=backend, mcp_server_url=NOBODY)
+    for phase in (0, False, b""):
+        with pytest.raises(TypeError, match="workflow_phase must be text, not"):
+            tracker.track_invocation("k", workflow_phase=phase)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="user_query must be text, not None"):
+        tracker.recommend_skills(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="session_id must be text, not 0"):
+        tracker.recommend_skills("q", session_id=0)  # type: ignore[arg-type]
+    tracker.close()
     for session_id in (7, None):
         with pytest.raises(TypeError, match="session_id must"):
             SkillsBridge(session_id, backend=backend)  # type: ignore[arg-type]
@@ -202,7 +225,9 @@ def test_off_records_nothing_and_says_so(data_dir: Path) -> None:
     assert tracker.track_invocation("k") is None
     assert tracker.track_invocation("k", "why", ["other"], 1, "test") is None
     for wrong in ({"skill_name": 7}, {"user_query": 7}, {"alternatives_considered": "tox"},
-                  {"selection_rank": "1"}, {"workflow_phase": 7}):  # fmt: skip
+                  {"alternatives_considered": ["tox", 7]}, {"alternatives_considered": {"tox"}},
+                  {"selection_rank": "1"}, {"selection_rank": True},
+                  {"workflow_phase": 7}):  # fmt: skip
         with pytest.raises(TypeError, match=f"{next(iter(wrong))} must be"):
             tracker.track_invocation(**{"skill_name": "k"} | wrong)
     assert tracker.get_recommendations("q") == []
@@ -317,15 +342,23 @@ def test_a_burst_beyond_the_queue_is_spooled_not_dropped(
 
 
 PROGRAM = """
-import asyncio, multiprocessing, os, signal, sys, time
+import asyncio, multiprocessing, os, signal, sys, threading, time
 from session_buddy_skills.bridge import create_skills_tracker
-tracker = create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1])
 how, name = sys.argv[2:]
 reachable = name.endswith("True")
-for _ in range(50):
-    tracker.track_invocation(name)()
-tracker.track_invocation(f"{name} open")
-if how == "terminated":
+def record():
+    global tracker
+    tracker = create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1])
+    for _ in range(50):
+        tracker.track_invocation(name)()
+    tracker.track_invocation(f"{name} open")
+if how == "terminated, made in a thread":
+    thread = threading.Thread(target=record)
+    thread.start()
+    thread.join()
+else:
+    record()
+if how.startswith("terminated"):
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(30)
 if how == "raises":
@@ -357,6 +390,7 @@ ENDS = {
     "returns": 0,
     "raises": 1,
     "terminated": -signal.SIGTERM,
+    "terminated, made in a thread": -signal.SIGTERM,
     "forks": 0,
     "multiprocessing": 0,
     "loop crashes": 1,
@@ -651,3 +685,24 @@ def test_importing_it_loads_no_server_and_no_model() -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     of_servers = {"duckdb", "numpy", "torch", "fastmcp", "mcp", "pydantic", "psycopg"}
     assert not loaded & {*of_servers, "anyio", "asyncio", "inspect"}
+
+
+def test_questions_at_once_leave_one_connection_open(
+    shared_server: ServerProcess, new_tracker: NewTracker
+) -> None:
+    tracker = new_tracker(shared_server.url)
+    with tracked_agent(tracker, "connected"):
+        pass
+    with ThreadPoolExecutor(30) as pool:
+        for _ in pool.map(tracker.get_recommendations, ["connected"] * 30):
+            pass
+    wait_until(lambda: settled(tracker.recorder))
+    port = int(shared_server.url.rpartition(":")[2])
+
+    def open_now() -> int:
+        connections = psutil.Process().net_connections("tcp")
+        to_it = [one for one in connections if one.raddr and one.raddr.port == port]
+        return sum(one.status == psutil.CONN_ESTABLISHED for one in to_it)
+
+    # That which records, and one for questions; connections of tests before close meanwhile.
+    wait_until(lambda: open_now() <= 2)

@@ -18,6 +18,8 @@ import pytest
 
 from session_buddy_skills import spool
 from session_buddy_skills.bridge import SkillsTracker
+from session_buddy_skills.bridge.channels import DELIVERY_SECONDS
+from session_buddy_skills.bridge.skills_bridge import Recommended
 from session_buddy_skills.errors import ServerUnreachableError
 from session_buddy_skills.locations import Locations
 from session_buddy_skills.mcp_http import McpHttp
@@ -25,6 +27,7 @@ from tests.bridge.conftest import (
     Misbehaviour,
     NewTracker,
     answering,
+    answering_late,
     dripping,
     hanging,
     http,
@@ -159,6 +162,28 @@ def test_a_hanging_server_costs_one_deadline_and_then_none(new_tracker: NewTrack
             taken.append(time.monotonic() - since)
         assert taken[0] < tracker.deadline + CALL_SECONDS
         assert sum(taken[1:]) < 2 * tracker.deadline
+
+
+@pytest.mark.parametrize("seconds", [0.4, pytest.param(6, marks=pytest.mark.slow)])
+def test_a_server_that_answers_late_counts_each_use_once(
+    seconds: float, shared_server: ServerProcess, shared_dir: Path, new_tracker: NewTracker
+) -> None:
+    """Later than a question waits for, and later than a delivery does, which then is sent again."""
+    name = f"late {seconds}"
+    with misbehaving(answering_late(shared_server.url, seconds)) as url:
+        tracker = new_tracker(url)
+        use(tracker, 50, name)
+        since = time.monotonic()
+        found = tracker.get_recommendations("please")
+        assert isinstance(found, Recommended)
+        assert (list(found), found.reason) == ([], "server_unreachable")
+        assert time.monotonic() - since < tracker.deadline + CALL_SECONDS
+        if seconds < DELIVERY_SECONDS:
+            wait_until(lambda: tracker.status().delivered == 50)
+        wait_until(lambda: name in metrics(shared_server))
+        time.sleep(2 * seconds)
+    one = metrics(shared_server)[name]
+    assert one["completed_invocations"] == one["total_invocations"] == 50
 
 
 @pytest.mark.slow

@@ -1,0 +1,53 @@
+"""What the server warns of in its log, on the standard error of a shim: hosts show that to users.
+
+Not all of the log, which twenty hosts would each show, and some never read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+
+LOOK_SECONDS = 1.0
+_BEGINS = re.compile(rb"\d{4}-\d\d-\d\d [\d:,]+ (\w+) ")
+_PASSED_ON = {b"WARNING", b"ERROR", b"CRITICAL"}
+
+
+def follow(log: Path) -> None:
+    """Pass on what is written from now on, in a thread that ends with the program."""
+    threading.Thread(target=_follow, args=(log, _size(log)), daemon=True).start()
+
+
+def _follow(log: Path, position: int) -> None:
+    rest, passing = b"", False
+    while True:
+        time.sleep(LOOK_SECONDS)
+        if (size := _size(log)) == position:
+            continue
+        try:
+            with log.open("rb") as file:
+                file.seek(position if position < size else 0)  # it may have been made anew
+                *lines, rest = (rest + file.read()).split(b"\n")
+                position = file.tell()
+        except OSError:
+            continue  # it is tried again
+        told = b""
+        for line in lines:
+            if begins := _BEGINS.match(line):
+                passing = begins[1] in _PASSED_ON
+            if passing:
+                told += line + b"\n"
+        if told:
+            # Not `sys.stderr`, whose lock others would wait for where the host does not read.
+            os.write(sys.stderr.fileno(), told)
+
+
+def _size(log: Path) -> int:
+    try:
+        return log.stat().st_size
+    except OSError:
+        return 0
