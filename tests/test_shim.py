@@ -331,6 +331,28 @@ def test_a_cancelled_call_is_not_answered(own: Locations) -> None:
     host.end()
 
 
+def test_progress_is_told_to_the_host_whose_cancelled_import_writes_nothing(own: Locations) -> None:
+    rows = [
+        {"skill_name": "k", "session_id": str(n), "invoked_at": "2026-01-01T10:00:00Z"}
+        for n in range(20_000)
+    ]
+    (own.data_dir / "imports").mkdir(parents=True)
+    (own.data_dir / "imports" / "history.json").write_text(json.dumps({"invocations": rows}))
+    asked = {"name": "import_metrics", "arguments": {"path": "history.json", "kind": "json"}}
+    host = Host(own)
+    host.hello()
+    host.send("tools/call", asked | {"_meta": {"progressToken": 7}}, number=90)
+    first = host.receive()
+    assert (first["method"], first["params"]["progressToken"]) == ("notifications/progress", 7)
+    host.send("notifications/cancelled", {"requestId": 90})
+    host.send("tools/call", asked, number=91)
+    while "id" not in (answer := host.receive()):
+        assert answer["method"] == "notifications/progress"
+    assert answer["id"] == 91
+    assert answer["result"]["structuredContent"]["added"] == 20_000
+    host.end()
+
+
 def test_what_is_no_message_and_a_server_that_cannot_start_are_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     broken = Locations(tmp_path / "folder", str(tmp_path / "folder"))

@@ -46,6 +46,14 @@ class Pending(Protocol):
         """What is known of it now; all of it, so that a later one stands in place of an earlier."""
 
 
+class Owner(Protocol):
+    """Whose records these are."""
+
+    @property
+    def expects_more(self) -> bool:
+        """Whether there is something whose end is to be told, by the end of the program at last."""
+
+
 Batch = dict[Pending, None]
 """A set that keeps its order."""
 
@@ -53,10 +61,10 @@ Batch = dict[Pending, None]
 class Outbox:
     """Takes records without ever waiting, and delivers them in the background."""
 
-    def __init__(self, link: Link, owner: object) -> None:
+    def __init__(self, link: Link, owner: Owner) -> None:
         self.delivery = Delivery(link)
         self._owner = owner
-        """Held by the thread, through this, for as long as it has work."""
+        """Held by the thread, through this, for as long as it has work, or expects some."""
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -173,7 +181,7 @@ class Outbox:
                 # What came while the spool was sent goes out as well.
                 if not self._queue or self.delivery.spool_fails:
                     return
-            elif not (woken or self._has_work or self._stay(worker)):
+            elif not (woken or self._has_work or self._owner.expects_more or self._stay(worker)):
                 return
             if self.delivery.spool_fails:
                 worker.wait(RETRY_SECONDS)

@@ -145,6 +145,11 @@ class Recorder:
         """Whether what is recorded goes anywhere: to a server, a database, or the spool."""
         return not self.off and (self.connected or self._outbox.delivery.can_spool)
 
+    @property
+    def expects_more(self) -> bool:
+        """Whether there are runs whose end was not told yet."""
+        return bool(self._open_runs)
+
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """End the session: runs without an end become unknown; the rest goes out or is spooled."""
         self.begin_to_end()

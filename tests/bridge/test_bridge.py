@@ -449,6 +449,31 @@ def test_what_is_recorded_after_the_end_is_kept(
             assert found[f"{name} {when}"]["completed_invocations"] == 1
 
 
+DROPPED = """
+import gc, sys, time
+from session_buddy_skills.bridge import create_skills_tracker, outbox
+outbox.IDLE_SECONDS = 0.05
+create_skills_tracker("s", backend="mcp", mcp_server_url=sys.argv[1]).track_invocation("dropped")
+for _ in range(5):
+    time.sleep(0.2)
+    gc.collect()
+"""
+
+
+def test_runs_of_a_tracker_that_was_dropped_end_with_the_program(
+    shared_server: ServerProcess, shared_dir: Path
+) -> None:
+    subprocess.run(
+        [sys.executable, "-c", DROPPED, shared_server.url],
+        env=environment(shared_dir),
+        cwd=ROOT,
+        timeout=60,
+        check=True,
+    )
+    found = metrics(shared_server)["dropped"]
+    assert found["unknown_invocations"] == found["total_invocations"] == 1
+
+
 HERE = """
 import sys, time
 from session_buddy_skills.bridge import create_skills_tracker
