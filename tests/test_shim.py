@@ -32,6 +32,7 @@ from session_buddy_skills.shim.messages import (
     uuid7,
     with_ids,
 )
+from session_buddy_skills.shim.warnings_of_server import LOOK_SECONDS
 from tests.conftest import COMMAND, ROOT, environment, run_command, start_server
 
 PROTOCOL = "io.modelcontextprotocol/protocolVersion"
@@ -190,6 +191,13 @@ def test_a_killed_server_is_replaced_and_nothing_is_lost_or_twice(own: Locations
     host.end()
 
 
+def wait_for_line(log: Path, text: str, times: int) -> None:
+    end = time.monotonic() + 20
+    while sum(text in line for line in log.read_text().splitlines() if " ERROR " in line) < times:
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.05)
+
+
 def test_what_the_server_warns_of_is_told_to_the_host(own: Locations) -> None:
     host = Host(own)
     host.hello()
@@ -200,6 +208,13 @@ def test_what_the_server_warns_of_is_told_to_the_host(own: Locations) -> None:
     assert told[0].startswith("session-buddy-skills: the server is process ")
     assert " ERROR " in told[1]
     assert "torn.jsonl" in told[1]
+    # Nor does it matter to anything else that nobody reads it any more.
+    host.process.stderr.close()
+    host.process.stderr = None
+    (own.spool / "torn.jsonl").write_text('{"skill_name": "k", "sess')
+    wait_for_line(own.server_log, "torn.jsonl", times=2)
+    time.sleep(2 * LOOK_SECONDS)
+    assert host.call("health_check")["status"] == "ok"
     host.end()
 
 

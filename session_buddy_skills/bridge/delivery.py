@@ -103,7 +103,7 @@ class Delivery:
         except SkillsError as error:
             self._failed(error)
         except OSError as error:
-            self._cannot_read(self._link.spool, error)
+            self._cannot_be_emptied(self._link.spool, error)
 
     def _send_file(self, path: Path) -> None:
         try:
@@ -114,9 +114,9 @@ class Delivery:
                 self._set_aside(found.unreadable)
             spool.remove(path)
         except OSError as error:
-            self._cannot_read(path, error)  # and holds up no other
+            self._cannot_be_emptied(path, error)  # and holds up no other
 
-    def _cannot_read(self, path: Path, error: OSError) -> None:
+    def _cannot_be_emptied(self, path: Path, error: OSError) -> None:
         self.counts.last_error = f"the spool {path} cannot be read or emptied: {error.strerror}"
 
     def _move_own_files(self) -> None:

@@ -66,7 +66,8 @@ class TrackedWork:
             if kind is None:
                 raise
             # What went wrong in the body matters more to whoever called it.
-            logger.error("the end of a run was not recorded as set: %s", wrong)
+            run_id = self.run.invocation_id
+            logger.error("the end of %s was not recorded as set: %s", run_id, wrong)
             self.run.end(outcome, error_type=error_type)
 
     def _as_result_tells(self, outcome: Any, error_type: str | None) -> tuple[Any, str | None]:

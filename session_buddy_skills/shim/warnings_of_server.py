@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import threading
 import time
 from pathlib import Path
 
 LOOK_SECONDS = 1.0
+STDERR = 2
 _BEGINS = re.compile(rb"\d{4}-\d\d-\d\d [\d:,]+ (\w+) ")
 _PASSED_ON = {b"WARNING", b"ERROR", b"CRITICAL"}
 
@@ -28,9 +28,11 @@ def _follow(log: Path, position: int) -> None:
         time.sleep(LOOK_SECONDS)
         if (size := _size(log)) == position:
             continue
+        if size < position:  # it was made anew
+            rest, position = b"", 0
         try:
             with log.open("rb") as file:
-                file.seek(position if position < size else 0)  # it may have been made anew
+                file.seek(position)
                 *lines, rest = (rest + file.read()).split(b"\n")
                 position = file.tell()
         except OSError:
@@ -41,9 +43,12 @@ def _follow(log: Path, position: int) -> None:
                 passing = begins[1] in _PASSED_ON
             if passing:
                 told += line + b"\n"
-        if told:
+        try:
             # Not `sys.stderr`, whose lock others would wait for where the host does not read.
-            os.write(sys.stderr.fileno(), told)
+            while told:
+                told = told[os.write(STDERR, told) :]
+        except OSError:
+            return  # the host has closed it, and there is nobody to tell
 
 
 def _size(log: Path) -> int:
